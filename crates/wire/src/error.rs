@@ -1,0 +1,37 @@
+//! What can be wrong with a packet.
+
+use bitlode_base::{Code, Coded};
+
+/// Why bytes are not the packet they claim to be. Always the sender's fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WireError {
+    /// The first 20 bytes are not `\x13BitTorrent protocol` (BEP 3).
+    #[error("not a BitTorrent handshake")]
+    NotBitTorrent,
+    /// The payload does not have the length that its type asks for.
+    #[error("message {id} with a payload of {got} bytes instead of {want}")]
+    Length {
+        /// The message's id.
+        id: u8,
+        /// Bytes the type asks for; the least, where it allows more.
+        want: u32,
+        /// Bytes given.
+        got: u32,
+    },
+    /// An extended handshake or metadata message is not valid bencoding.
+    #[error("extended message is not bencoded: {0}")]
+    Bencode(String),
+    /// A key of a bencoded message is missing or has the wrong type.
+    #[error("extended message without a valid `{0}`")]
+    Key(&'static str),
+}
+
+impl Coded for WireError {
+    fn code(&self) -> Code {
+        match self {
+            WireError::NotBitTorrent => Code::PeerHandshake,
+            WireError::Length { .. } | WireError::Bencode(_) | WireError::Key(_) => Code::PeerProtocol,
+        }
+    }
+}
