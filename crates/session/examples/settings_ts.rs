@@ -1,0 +1,5 @@
+//! Prints `ts/settings.ts`.
+
+fn main() {
+    print!("{}", bitlode_session::typescript());
+}
