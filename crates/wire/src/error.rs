@@ -1,6 +1,7 @@
 //! What can be wrong with a packet.
 
 use bitlode_base::{Code, Coded};
+use bitlode_bencode::DecodeError;
 
 /// Why bytes are not the packet they claim to be. Always the sender's fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,8 +21,14 @@ pub enum WireError {
         got: u32,
     },
     /// An extended handshake or metadata message is not valid bencoding.
-    #[error("extended message is not bencoded: {0}")]
-    Bencode(String),
+    #[error("extended message: {0}")]
+    Bencode(#[from] DecodeError),
+    /// Bytes follow where a message should end.
+    #[error("extended message with {bytes} bytes too many")]
+    Trailing {
+        /// How many.
+        bytes: usize,
+    },
     /// A key of a bencoded message is missing or has the wrong type.
     #[error("extended message without a valid `{0}`")]
     Key(&'static str),
@@ -31,7 +38,8 @@ impl Coded for WireError {
     fn code(&self) -> Code {
         match self {
             WireError::NotBitTorrent => Code::PeerHandshake,
-            WireError::Length { .. } | WireError::Bencode(_) | WireError::Key(_) => Code::PeerProtocol,
+            WireError::Length { .. } | WireError::Trailing { .. } | WireError::Key(_) => Code::PeerProtocol,
+            WireError::Bencode(error) => error.code(),
         }
     }
 }

@@ -3,8 +3,14 @@
 //!
 //! Parsing borrows and is total: any bytes give a packet or a [`WireError`]. Framing, limits and time belong to `conn`.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used)
+)]
+
 mod error;
 mod extended;
+pub mod fuzz;
 mod handshake;
 mod message;
 mod metadata;
