@@ -1,7 +1,7 @@
 //! When and whom to dial.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use bitlode_base::Time;
@@ -26,20 +26,18 @@ const FULL_RETRY: Duration = Duration::from_millis(250);
 pub(crate) struct Dials {
     max: usize,
     max_per_torrent: usize,
-    // A token bucket that holds one second's worth, in micro-tokens: `rate` of them come every microsecond.
-    rate: u64,
-    tokens: u64,
-    filled: Time,
+    // When the last `rate` dials began: no second, wherever it starts, sees more.
+    rate: usize,
+    begun: VecDeque<Time>,
     open: BTreeMap<TorrentId, BTreeSet<SocketAddr>>,
     count: usize,
 }
 
-const TOKEN: u64 = 1_000_000;
+const RATE_SPAN: Duration = Duration::from_secs(1);
 
 impl Dials {
-    pub(crate) fn new(max: usize, max_per_torrent: usize, rate: u64) -> Dials {
-        let (tokens, filled) = (rate * TOKEN, Time::ZERO);
-        Dials { max, max_per_torrent, rate, tokens, filled, open: BTreeMap::new(), count: 0 }
+    pub(crate) fn new(max: usize, max_per_torrent: usize, rate: usize) -> Dials {
+        Dials { max, max_per_torrent, rate, begun: VecDeque::new(), open: BTreeMap::new(), count: 0 }
     }
 
     /// Takes a place if there is one.
@@ -47,14 +45,14 @@ impl Dials {
         if self.count >= self.max || self.of(torrent) >= self.max_per_torrent {
             return DialPermit::Later(now + FULL_RETRY);
         }
-        let passed = u64::try_from(now.since(self.filled).as_micros()).unwrap_or(u64::MAX);
-        self.tokens = self.tokens.saturating_add(passed.saturating_mul(self.rate)).min(self.rate * TOKEN);
-        self.filled = self.filled.max(now);
-        if self.tokens < TOKEN {
-            let wait = (TOKEN - self.tokens).div_ceil(self.rate.max(1));
-            return DialPermit::Later(now + Duration::from_micros(wait));
+        if self.begun.len() >= self.rate {
+            let next = self.begun.front().map_or(Time::ZERO, |first| *first + RATE_SPAN);
+            if next > now {
+                return DialPermit::Later(next);
+            }
+            self.begun.pop_front();
         }
-        self.tokens -= TOKEN;
+        self.begun.push_back(now);
         self.open.entry(torrent).or_default().insert(addr);
         self.count += 1;
         DialPermit::Now

@@ -60,7 +60,7 @@ impl Session {
             dials: Dials::new(
                 at(settings.max_half_open),
                 at(settings.max_half_open_per_torrent),
-                u64::from(settings.connect_rate),
+                at(settings.connect_rate),
             ),
             bans: Bans::new(at(settings.max_bans)),
             grants: Grants::new(pool_slabs),

@@ -180,6 +180,10 @@ settings! {
     receive_buffer_bytes "receiveBufferBytes": usize = 288 * KIB, 32 * KIB => 4 * MIB; Bytes Inner;
     /// Bytes waiting to be sent to a peer.
     send_buffer_bytes "sendBufferBytes": usize = 512 * KIB, 32 * KIB => 8 * MIB; Bytes Inner;
+    /// Blocks for which memory stands ready in one read of a connection.
+    blocks_ahead "blocksAhead": usize = 32, 1 => 32; Count Inner;
+    /// Requests given up whose late answers are not held against a peer.
+    max_tolerated "maxTolerated": usize = 2_000, 1 => 10_000; Count Inner;
     /// Messages of unknown type until a peer is dropped.
     max_unknown_messages "maxUnknownMessages": u32 = 32, 0 => 10_000; Count Inner;
     /// Bytes of blocks that nobody asked for until a peer is dropped.
@@ -247,6 +251,18 @@ settings! {
     sync_interval "syncInterval": Duration = 5 * SECOND, 100 => 10 * MINUTE; Milliseconds Public;
     /// Bytes written until they are made durable.
     sync_bytes "syncBytes": u64 = 64 * MIB, MIB => 16 * GIB; Bytes Public;
+    /// Bytes of the largest piece that is hashed and written in one go; larger ones are, run by run, while they arrive.
+    whole_piece_bytes "wholePieceBytes": u32 = 4 * MIB, 16 * KIB => 64 * MIB; Bytes Inner;
+    /// Bytes of a run, the unit in which larger pieces are hashed and written.
+    run_bytes "runBytes": u32 = MIB, 16 * KIB => 16 * MIB; Bytes Inner;
+    /// Bytes of one read while content is checked.
+    check_read_bytes "checkReadBytes": u32 = 256 * KIB, 16 * KIB => 16 * MIB; Bytes Inner;
+    /// Bytes that one job of a check covers; a larger piece is one job.
+    check_job_bytes "checkJobBytes": u64 = 16 * MIB, 16 * KIB => GIB; Bytes Inner;
+    /// Jobs of a torrent's check at once.
+    max_check_jobs "maxCheckJobs": u32 = 8, 1 => 256; Count Inner;
+    /// Bytes of one read for upload.
+    read_job_bytes "readJobBytes": u32 = 256 * KIB, 16 * KIB => 4 * MIB; Bytes Inner;
     /// How long a torrent that hit a full disk waits until it tries again.
     storage_retry "storageRetry": Duration = 60 * SECOND, SECOND => HOUR; Milliseconds Inner;
 
@@ -272,7 +288,9 @@ settings! {
     deal_interval "dealInterval": Duration = 50, 10 => SECOND; Milliseconds Inner;
     /// A jump of the clock that counts as the machine having slept.
     resume_gap "resumeGap": Duration = 30 * SECOND, SECOND => HOUR; Milliseconds Inner;
-    /// Ports tried upwards from the one asked for when it is in use.
+    /// The first port tried for peers when none is asked for; 0 leaves the choice to the system.
+    listen_port "listenPort": u16 = 6_881, 0 => 65_535; Count Public;
+    /// Ports tried upwards from the first when it is in use.
     listen_tries "listenTries": u32 = 10, 1 => 1_000; Count Inner;
     /// How long listening is tried again when there is no network.
     listen_patience "listenPatience": Duration = 30 * SECOND, 0 => HOUR; Milliseconds Inner;
