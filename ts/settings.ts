@@ -89,6 +89,14 @@ export const SETTINGS = {
   maxBitfieldBeforeMetadata: { default: 262145, min: 1, max: 524289, unit: 'bytes', public: false },
   /** Bytes of an extension handshake (BEP 10). */
   maxExtendedHandshakeBytes: { default: 65536, min: 1024, max: 1048576, unit: 'bytes', public: false },
+  /** Names of extension messages kept of a peer. */
+  maxExtensionNames: { default: 64, min: 4, max: 255, unit: 'count', public: false },
+  /** Bytes of the name of an extension message. */
+  maxExtensionNameBytes: { default: 64, min: 16, max: 1024, unit: 'bytes', public: false },
+  /** Bytes kept of the name of a peer's client. */
+  maxClientBytes: { default: 128, min: 0, max: 4096, unit: 'bytes', public: false },
+  /** The most that is believed of the queue that a peer announces (`reqq`). */
+  maxPeerQueue: { default: 2000, min: 1, max: 2000, unit: 'count', public: false },
   /** Bytes of another extension message. */
   maxExtendedMessageBytes: { default: 17408, min: 17408, max: 1048576, unit: 'bytes', public: false },
   /** Extension handshakes of a peer within a minute. */
@@ -97,6 +105,10 @@ export const SETTINGS = {
   receiveBufferBytes: { default: 294912, min: 32768, max: 4194304, unit: 'bytes', public: false },
   /** Bytes waiting to be sent to a peer. */
   sendBufferBytes: { default: 524288, min: 32768, max: 8388608, unit: 'bytes', public: false },
+  /** Blocks for which memory stands ready in one read of a connection. */
+  blocksAhead: { default: 32, min: 1, max: 32, unit: 'count', public: false },
+  /** Requests given up whose late answers are not held against a peer. */
+  maxTolerated: { default: 2000, min: 1, max: 10000, unit: 'count', public: false },
   /** Messages of unknown type until a peer is dropped. */
   maxUnknownMessages: { default: 32, min: 0, max: 10000, unit: 'count', public: false },
   /** Bytes of blocks that nobody asked for until a peer is dropped. */
@@ -121,16 +133,30 @@ export const SETTINGS = {
   maxInvalidRequests: { default: 50, min: 1, max: 10000, unit: 'count', public: false },
   /** Requests while choked until a peer is dropped. */
   maxChokedRequests: { default: 50, min: 1, max: 10000, unit: 'count', public: false },
-  /** Until a request is asked of another peer. */
+  /** Rejected requests in a row until a peer is dropped. */
+  maxRejects: { default: 50, min: 1, max: 10000, unit: 'count', public: false },
+  /** How long a peer is not asked for a piece after it rejected a block of it. */
+  rejectBackoff: { default: 10000, min: 100, max: 3600000, unit: 'milliseconds', public: false },
+  /** The least round trip that open requests allow for: wake-ups and reading from disk. */
+  delayFloor: { default: 5, min: 0, max: 1000, unit: 'milliseconds', public: false },
+  /** Without a block for that long, requests open at a peer are asked of others. */
   requestTimeout: { default: 20000, min: 1000, max: 600000, unit: 'milliseconds', public: true },
-  /** Without a block for that long while requests are open, a peer is snubbed: it gets one request at a time. */
+  /** A peer that was silent for that long while requests were open is snubbed: it gets one request at a time. */
   snubTimeout: { default: 60000, min: 1000, max: 3600000, unit: 'milliseconds', public: true },
+  /** Pieces taken at random before rarest first begins. */
+  randomPieces: { default: 4, min: 0, max: 1024, unit: 'count', public: false },
+  /** Copies of one block asked for at the same time when little is left. */
+  endgameCopies: { default: 3, min: 1, max: 16, unit: 'count', public: false },
+  /** Pieces that a reader waits for, remembered at once. */
+  maxUrgentPieces: { default: 256, min: 1, max: 65536, unit: 'count', public: false },
   /** Pieces in the making at once, at up to 1 MiB a piece and as far as memory allows. */
   maxOpenPieces: { default: 16, min: 1, max: 1024, unit: 'count', public: false },
+  /** Attempts to connect to one address in an hour, unless the user gave it. */
+  maxDialsPerHour: { default: 3, min: 1, max: 3600, unit: 'count', public: false },
+  /** The first wait before an address is dialled again; it doubles. */
+  dialBackoff: { default: 60000, min: 1000, max: 3600000, unit: 'milliseconds', public: false },
   /** Addresses known of a torrent. */
   maxCandidates: { default: 3000, min: 1, max: 100000, unit: 'count', public: true },
-  /** The same of a paused torrent. */
-  maxCandidatesPaused: { default: 1000, min: 1, max: 100000, unit: 'count', public: false },
   /** Peers of a torrent that may download from us at the same time, the optimistic one among them. */
   uploadSlots: { default: 8, min: 1, max: 1000, unit: 'count', public: true },
   /** How often it is decided who may download from us. */
@@ -141,8 +167,12 @@ export const SETTINGS = {
   maxMetadataBytes: { default: 16777216, min: 16384, max: 33554432, unit: 'bytes', public: true },
   /** Metadata requests open at a peer. */
   maxMetadataRequests: { default: 2, min: 1, max: 64, unit: 'count', public: false },
-  /** Metadata requests of a peer that wait to be answered. */
-  maxMetadataQueue: { default: 64, min: 1, max: 2048, unit: 'count', public: false },
+  /** Without an answer for that long, metadata is asked of another peer. */
+  metadataTimeout: { default: 10000, min: 1000, max: 600000, unit: 'milliseconds', public: false },
+  /** How long a peer is not asked for metadata after it failed to give it. */
+  metadataBackoff: { default: 60000, min: 1000, max: 3600000, unit: 'milliseconds', public: false },
+  /** How often a peer may fetch the whole metadata in ten minutes. */
+  maxMetadataServed: { default: 2, min: 1, max: 100, unit: 'count', public: false },
   /** Bytes of all blocks received, being written and being sent together. */
   memory: { default: 67108864, min: 1048576, max: 17179869184, unit: 'bytes', public: true },
   /** Files open at once; at most a quarter of the system's limit is used. */
@@ -155,6 +185,18 @@ export const SETTINGS = {
   syncInterval: { default: 5000, min: 100, max: 600000, unit: 'milliseconds', public: true },
   /** Bytes written until they are made durable. */
   syncBytes: { default: 67108864, min: 1048576, max: 17179869184, unit: 'bytes', public: true },
+  /** Bytes of the largest piece that is hashed and written in one go; larger ones are, run by run, while they arrive. */
+  wholePieceBytes: { default: 4194304, min: 16384, max: 67108864, unit: 'bytes', public: false },
+  /** Bytes of a run, the unit in which larger pieces are hashed and written. */
+  runBytes: { default: 1048576, min: 16384, max: 16777216, unit: 'bytes', public: false },
+  /** Bytes of one read while content is checked. */
+  checkReadBytes: { default: 262144, min: 16384, max: 16777216, unit: 'bytes', public: false },
+  /** Bytes that one job of a check covers; a larger piece is one job. */
+  checkJobBytes: { default: 16777216, min: 16384, max: 1073741824, unit: 'bytes', public: false },
+  /** Jobs of a torrent's check at once. */
+  maxCheckJobs: { default: 8, min: 1, max: 256, unit: 'count', public: false },
+  /** Bytes of one read for upload. */
+  readJobBytes: { default: 262144, min: 16384, max: 4194304, unit: 'bytes', public: false },
   /** How long a torrent that hit a full disk waits until it tries again. */
   storageRetry: { default: 60000, min: 1000, max: 3600000, unit: 'milliseconds', public: false },
   /** Network threads; never more than processor cores. */
@@ -177,7 +219,9 @@ export const SETTINGS = {
   dealInterval: { default: 50, min: 10, max: 1000, unit: 'milliseconds', public: false },
   /** A jump of the clock that counts as the machine having slept. */
   resumeGap: { default: 30000, min: 1000, max: 3600000, unit: 'milliseconds', public: false },
-  /** Ports tried upwards from the one asked for when it is in use. */
+  /** The first port tried for peers when none is asked for; 0 leaves the choice to the system. */
+  listenPort: { default: 6881, min: 0, max: 65535, unit: 'count', public: true },
+  /** Ports tried upwards from the first when it is in use. */
   listenTries: { default: 10, min: 1, max: 1000, unit: 'count', public: false },
   /** How long listening is tried again when there is no network. */
   listenPatience: { default: 30000, min: 0, max: 3600000, unit: 'milliseconds', public: false },
@@ -266,9 +310,9 @@ export interface Settings {
   readonly maxQueuedRequests?: number
   /** Requests open at a peer, however fast it is. A number, 1 to 2000. @default 2000 */
   readonly maxRequests?: number
-  /** Until a request is asked of another peer. Milliseconds, 1000 to 600000. @default 20000 */
+  /** Without a block for that long, requests open at a peer are asked of others. Milliseconds, 1000 to 600000. @default 20000 */
   readonly requestTimeout?: number
-  /** Without a block for that long while requests are open, a peer is snubbed: it gets one request at a time. Milliseconds, 1000 to 3600000. @default 60000 */
+  /** A peer that was silent for that long while requests were open is snubbed: it gets one request at a time. Milliseconds, 1000 to 3600000. @default 60000 */
   readonly snubTimeout?: number
   /** Addresses known of a torrent. A number, 1 to 100000. @default 3000 */
   readonly maxCandidates?: number
@@ -292,6 +336,8 @@ export interface Settings {
   readonly maxDiskThreads?: number
   /** Log facts that wait for the application; the oldest are overwritten and counted. A number, 1 to 1000000. @default 2000 */
   readonly logFacts?: number
+  /** The first port tried for peers when none is asked for; 0 leaves the choice to the system. A number, 0 to 65535. @default 6881 */
+  readonly listenPort?: number
   /** How long a graceful close may take in all. Milliseconds, 100 to 600000. @default 10000 */
   readonly closeTimeout?: number
   /** Bytes that `stream()` reads ahead of its reader. Bytes, 16384 to 268435456. @default 4194304 */

@@ -172,6 +172,14 @@ settings! {
     max_bitfield_before_metadata "maxBitfieldBeforeMetadata": u32 = 262_145, 1 => 524_289; Bytes Inner;
     /// Bytes of an extension handshake (BEP 10).
     max_extended_handshake_bytes "maxExtendedHandshakeBytes": u32 = 64 * KIB, KIB => MIB; Bytes Inner;
+    /// Names of extension messages kept of a peer.
+    max_extension_names "maxExtensionNames": usize = 64, 4 => 255; Count Inner;
+    /// Bytes of the name of an extension message.
+    max_extension_name_bytes "maxExtensionNameBytes": usize = 64, 16 => KIB; Bytes Inner;
+    /// Bytes kept of the name of a peer's client.
+    max_client_bytes "maxClientBytes": usize = 128, 0 => 4 * KIB; Bytes Inner;
+    /// The most that is believed of the queue that a peer announces (`reqq`).
+    max_peer_queue "maxPeerQueue": u32 = 2_000, 1 => 2_000; Count Inner;
     /// Bytes of another extension message.
     max_extended_message_bytes "maxExtendedMessageBytes": u32 = 17 * KIB, 17 * KIB => MIB; Bytes Inner;
     /// Extension handshakes of a peer within a minute.
@@ -211,19 +219,33 @@ settings! {
     max_invalid_requests "maxInvalidRequests": u32 = 50, 1 => 10_000; Count Inner;
     /// Requests while choked until a peer is dropped.
     max_choked_requests "maxChokedRequests": u32 = 50, 1 => 10_000; Count Inner;
-    /// Until a request is asked of another peer.
+    /// Rejected requests in a row until a peer is dropped.
+    max_rejects "maxRejects": u32 = 50, 1 => 10_000; Count Inner;
+    /// How long a peer is not asked for a piece after it rejected a block of it.
+    reject_backoff "rejectBackoff": Duration = 10 * SECOND, 100 => HOUR; Milliseconds Inner;
+    /// The least round trip that open requests allow for: wake-ups and reading from disk.
+    delay_floor "delayFloor": Duration = 5, 0 => SECOND; Milliseconds Inner;
+    /// Without a block for that long, requests open at a peer are asked of others.
     request_timeout "requestTimeout": Duration = 20 * SECOND, SECOND => 10 * MINUTE; Milliseconds Public;
-    /// Without a block for that long while requests are open, a peer is snubbed: it gets one request at a time.
+    /// A peer that was silent for that long while requests were open is snubbed: it gets one request at a time.
     snub_timeout "snubTimeout": Duration = 60 * SECOND, SECOND => HOUR; Milliseconds Public;
+    /// Pieces taken at random before rarest first begins.
+    random_pieces "randomPieces": u32 = 4, 0 => 1_024; Count Inner;
+    /// Copies of one block asked for at the same time when little is left.
+    endgame_copies "endgameCopies": u32 = 3, 1 => 16; Count Inner;
+    /// Pieces that a reader waits for, remembered at once.
+    max_urgent_pieces "maxUrgentPieces": usize = 256, 1 => 65_536; Count Inner;
     /// Pieces in the making at once, at up to 1 MiB a piece and as far as memory allows.
     max_open_pieces "maxOpenPieces": u32 = 16, 1 => 1_024; Count Inner;
 
     // Candidates, choking, metadata
 
+    /// Attempts to connect to one address in an hour, unless the user gave it.
+    max_dials_per_hour "maxDialsPerHour": u32 = 3, 1 => 3_600; Count Inner;
+    /// The first wait before an address is dialled again; it doubles.
+    dial_backoff "dialBackoff": Duration = 60 * SECOND, SECOND => HOUR; Milliseconds Inner;
     /// Addresses known of a torrent.
     max_candidates "maxCandidates": u32 = 3_000, 1 => 100_000; Count Public;
-    /// The same of a paused torrent.
-    max_candidates_paused "maxCandidatesPaused": u32 = 1_000, 1 => 100_000; Count Inner;
     /// Peers of a torrent that may download from us at the same time, the optimistic one among them.
     upload_slots "uploadSlots": u32 = 8, 1 => 1_000; Count Public;
     /// How often it is decided who may download from us.
@@ -234,8 +256,12 @@ settings! {
     max_metadata_bytes "maxMetadataBytes": u32 = 16 * MIB, 16 * KIB => 32 * MIB; Bytes Public;
     /// Metadata requests open at a peer.
     max_metadata_requests "maxMetadataRequests": u32 = 2, 1 => 64; Count Inner;
-    /// Metadata requests of a peer that wait to be answered.
-    max_metadata_queue "maxMetadataQueue": u32 = 64, 1 => 2_048; Count Inner;
+    /// Without an answer for that long, metadata is asked of another peer.
+    metadata_timeout "metadataTimeout": Duration = 10 * SECOND, SECOND => 10 * MINUTE; Milliseconds Inner;
+    /// How long a peer is not asked for metadata after it failed to give it.
+    metadata_backoff "metadataBackoff": Duration = 60 * SECOND, SECOND => HOUR; Milliseconds Inner;
+    /// How often a peer may fetch the whole metadata in ten minutes.
+    max_metadata_served "maxMetadataServed": u32 = 2, 1 => 100; Count Inner;
 
     // Memory and disk
 
