@@ -1,0 +1,62 @@
+// The long tier: npm run long NAME [-- options]. Each ends in `N passed, N failed`.
+import { run } from './lib.mjs'
+import { installPeers } from './peers.mjs'
+import { setup } from './setup.mjs'
+
+const tasks = {
+  /** Simulated swarms; --seeds N, --from N. */
+  netsim: (args) =>
+    cargo(['run', '--release', '-q', '-p', 'bitlode-netsim', '--', 'run', ...orElse(args, '--seeds', '2000')]),
+  /** Each planted bug is caught within 100 seeds. */
+  planted: () =>
+    cargo([
+      'run',
+      '--release',
+      '-q',
+      '-p',
+      'bitlode-netsim',
+      '--features',
+      'planted-bugs',
+      '--target-dir',
+      'target/planted',
+      '--',
+      'planted',
+    ]),
+  /** Each fuzz target for --seconds N (60), with and without its planted bug. */
+  fuzz: (args) => node('test/long/fuzz.mjs', args),
+  /** SIGKILL at random moments of a download; --rounds N (500). */
+  kills: async (args) => {
+    await setup()
+    return node('test/long/kills.mjs', orElse(args, '--rounds', '500'))
+  },
+  /** A file system shut down under a download, ext4 and XFS; --rounds N (100). */
+  power: async (args) => {
+    await installPeers()
+    await setup()
+    return node('test/long/power.mjs', orElse(args, '--rounds', '100'))
+  },
+  /** Opening and closing a thousand times, terminating a hundred workers, a blocked JavaScript thread. */
+  life: async (args) => {
+    await setup({ profile: 'debug' })
+    await setup()
+    return node('test/long/life.mjs', args)
+  },
+  /** The table of benches/, against real peers. */
+  bench: async (args) => {
+    await installPeers()
+    await setup()
+    return node('benches/bench.mjs', args)
+  },
+}
+
+const cargo = (args) => run('cargo', args)
+const node = (file, args) => run('node', [file, ...args])
+const orElse = (args, flag, value) => (args.includes(flag) ? args : [...args, flag, value])
+
+const [name, ...args] = process.argv.slice(2)
+if (!Object.hasOwn(tasks, name ?? '')) {
+  process.stderr.write(`Expected one of ${Object.keys(tasks).join(', ')}, got ${name ?? 'nothing'}\n`)
+  process.exit(2)
+}
+const { code } = await tasks[name](args)
+process.exit(code)
