@@ -66,8 +66,8 @@ pub enum ConnError {
     /// The peer was silent for too long.
     #[error("the peer was silent for too long")]
     Idle,
-    /// Control messages pile up because the peer does not read.
-    #[error("the peer does not read: {queued} bytes of messages wait")]
+    /// The peer does not read: control messages pile up, or nothing was taken for [`crate::Limits::idle_timeout`].
+    #[error("the peer does not read: {queued} bytes wait")]
     SlowReader {
         /// Bytes that wait.
         queued: usize,

@@ -6,11 +6,20 @@
 //! All bytes that come in pass [`Conn::received`] in stream order before anything looks at them, and all that go out pass
 //! [`Conn::send_plan`]: what transforms a stream has these two places to stand.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used)
+)]
+
 mod conn;
 mod error;
 mod event;
+mod header;
 mod limits;
 mod plan;
+mod recv;
+mod requests;
+mod send;
 
 pub use conn::Conn;
 pub use error::ConnError;

@@ -28,7 +28,7 @@ pub struct Limits {
     pub message_grace: Duration,
     /// Bytes per second since its first byte that a message must keep; 0 asks for none.
     pub message_rate: u32,
-    /// How long the peer may be silent.
+    /// How long the peer may be silent, and how long it may take nothing of what waits for it.
     pub idle_timeout: Duration,
     /// How long we may be silent before a keep-alive is sent.
     pub keep_alive: Duration,

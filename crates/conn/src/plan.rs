@@ -28,7 +28,7 @@ impl<'a> RecvPlan<'a> {
         }
         if let Some(slot) = self.slices.get_mut(self.len) {
             *slot = IoSliceMut::new(bytes);
-            self.len += 1;
+            self.len = self.len.saturating_add(1);
         }
     }
 
@@ -57,7 +57,7 @@ impl<'a> RecvPlan<'a> {
             }
             left = later;
         }
-        bytes.len() - left.len()
+        bytes.len().saturating_sub(left.len())
     }
 }
 
@@ -76,7 +76,7 @@ impl<'a> SendPlan<'a> {
     pub(crate) fn push(&mut self, bytes: &'a [u8]) -> bool {
         if let (Some(slot), false) = (self.slices.get_mut(self.len), bytes.is_empty()) {
             *slot = IoSlice::new(bytes);
-            self.len += 1;
+            self.len = self.len.saturating_add(1);
         }
         self.len < SEND_SLICES
     }

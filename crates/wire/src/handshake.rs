@@ -36,30 +36,29 @@ impl Reserved {
     /// Sets the bit of BEP 10.
     #[must_use]
     pub const fn with_extended(self) -> Reserved {
-        self.with(5, 0x10)
+        self.with(0x10_00_00)
     }
 
     /// Sets the bit of BEP 5; never for a private torrent.
     #[must_use]
     pub const fn with_dht(self) -> Reserved {
-        self.with(7, 0x01)
+        self.with(0x01)
     }
 
     /// Sets the bit of BEP 6.
     #[must_use]
     pub const fn with_fast(self) -> Reserved {
-        self.with(7, 0x04)
+        self.with(0x04)
     }
 
     /// Sets the bit of BEP 52, for hybrid torrents.
     #[must_use]
     pub const fn with_v2(self) -> Reserved {
-        self.with(7, 0x10)
+        self.with(0x10)
     }
 
-    const fn with(mut self, at: usize, mask: u8) -> Reserved {
-        self.0[at] |= mask;
-        self
+    const fn with(self, bits: u64) -> Reserved {
+        Reserved((u64::from_be_bytes(self.0) | bits).to_be_bytes())
     }
 }
 

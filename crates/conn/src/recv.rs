@@ -1,0 +1,641 @@
+//! The receive path: where the next bytes go, and what they turn out to be.
+//!
+//! Everything passes [`Receiver::feed`], once and in order, except payload that landed where it was predicted. A plan in
+//! bulk looks like this, for requests A, B, C that are open while A's block is half here:
+//!
+//! ```text
+//! [rest of A's slab][header 0][slab 0, as long as B][header 1][slab 1, as long as C][buffer]
+//! ```
+//!
+//! Each header is fed. When that leaves the parser at the start of an open request's block of the predicted length (B's, or
+//! any other's: peers reorder), the slab behind it *is* that block. Otherwise every byte behind it is copied out of the
+//! slabs and fed.
+
+use std::collections::VecDeque;
+use std::mem;
+
+use bitlode_base::{BlockRef, Pool, Slab};
+use bitlode_wire::{Handshake, Message, OwnedMessage, PIECE_HEADER_LEN, Reserved, id, piece_header};
+
+use crate::header::{HEAD_LEN, ID_END, Rules, announced, declared, wanted};
+use crate::plan::MAX_AHEAD;
+use crate::requests::{Answer, Requests};
+use crate::{ConnError, Event, Limits, RecvPlan, Stats};
+
+/// The buffer's first size. While answers are expected no more than this is read to it, because payload in it is copied.
+const SMALL_BUFFER: usize = 4096;
+
+/// What the parser is in the middle of.
+enum Stage {
+    /// The 68 bytes of the peer's handshake.
+    Handshake,
+    /// A responder's pause between the peer's handshake and `accept`.
+    Held,
+    /// Between messages, or in the first bytes of one.
+    Header,
+    /// The payload of a BITFIELD or extended message; `extended` is the latter's id.
+    Body { extended: Option<u8>, len: usize },
+    /// The payload of an unknown message.
+    Skip { got: u32, len: u32 },
+    /// The payload of a block that is expected. It has no slab until its bytes are about to arrive.
+    Block { block: BlockRef, slab: Option<Slab>, got: usize },
+    /// The payload of a block that is not.
+    Drop { block: BlockRef, tolerated: bool, got: u32 },
+}
+
+/// How the last plan was laid out.
+enum Layout {
+    /// Nothing may be read.
+    Nothing,
+    /// The buffer alone.
+    Buffer,
+    /// Rest of a block, then this many blocks with their headers, then one more header or the buffer.
+    Scatter { blocks: usize, tail: Tail },
+}
+
+#[derive(Clone, Copy)]
+enum Tail {
+    Header,
+    Buffer,
+}
+
+/// Where the parser puts what it finds.
+pub(crate) struct Sink<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) events: &'a mut VecDeque<Event>,
+    pub(crate) stats: &'a mut Stats,
+}
+
+pub(crate) struct Receiver {
+    pool: Pool,
+    stage: Stage,
+    /// The start of the handshake or of a message.
+    head: [u8; Handshake::LEN],
+    head_len: usize,
+    /// Payload of a BITFIELD or extended message; it grows with what arrives, never beyond what was declared.
+    body: Vec<u8>,
+    /// Whatever has no predicted place lands here and is parsed at once; nothing stays in it.
+    buffer: Vec<u8>,
+    /// What came behind a responder's handshake before `accept`.
+    held: Vec<u8>,
+    pub(crate) requests: Requests,
+    /// Slabs for the next blocks, each promised by an open request; never more than there are of those.
+    ahead: VecDeque<Slab>,
+    /// Where predicted headers land.
+    heads: [[u8; PIECE_HEADER_LEN]; MAX_AHEAD + 1],
+    /// Lengths of the predicted blocks.
+    lens: [usize; MAX_AHEAD],
+    layout: Layout,
+    /// How many blocks a plan looks ahead; doubles when a read fills its plan.
+    depth: usize,
+    /// Whether the last message was an expected block, so that the next one probably is, too.
+    bulk: bool,
+    /// Whether this side answers a handshake and may read on only after `accept`.
+    responder: bool,
+    ours: Reserved,
+    theirs: Option<Handshake>,
+    pieces: Option<u32>,
+    /// Whether BITFIELD, HAVE_ALL and HAVE_NONE are still allowed.
+    bitfield_allowed: bool,
+    unknown: u32,
+    unrequested_messages: u32,
+    unrequested_bytes: u64,
+    /// Messages that ended.
+    messages: u64,
+}
+
+impl Receiver {
+    /// `ours` is absent on the side that answers.
+    pub(crate) fn new(pool: Pool, ours: Option<Reserved>) -> Receiver {
+        Receiver {
+            pool,
+            stage: Stage::Handshake,
+            head: [0; Handshake::LEN],
+            head_len: 0,
+            body: Vec::new(),
+            buffer: Vec::new(),
+            held: Vec::new(),
+            requests: Requests::default(),
+            ahead: VecDeque::new(),
+            heads: [[0; PIECE_HEADER_LEN]; MAX_AHEAD + 1],
+            lens: [0; MAX_AHEAD],
+            layout: Layout::Nothing,
+            depth: 2,
+            bulk: false,
+            responder: ours.is_none(),
+            ours: ours.unwrap_or_default(),
+            theirs: None,
+            pieces: None,
+            bitfield_allowed: true,
+            unknown: 0,
+            unrequested_messages: 0,
+            unrequested_bytes: 0,
+            messages: 0,
+        }
+    }
+
+    pub(crate) fn theirs(&self) -> Option<Handshake> {
+        self.theirs
+    }
+
+    /// Whether the peer's handshake is complete and, on the side that answers, accepted.
+    pub(crate) fn is_open(&self) -> bool {
+        !matches!(self.stage, Stage::Handshake | Stage::Held)
+    }
+
+    /// Whether the peer's handshake waits for `accept`.
+    pub(crate) fn is_held(&self) -> bool {
+        matches!(self.stage, Stage::Held)
+    }
+
+    /// Messages that ended, and the bytes of the one that has begun.
+    pub(crate) fn progress(&self) -> (u64, Option<u64>) {
+        let got = match &self.stage {
+            Stage::Handshake | Stage::Held => None,
+            Stage::Header => (self.head_len > 0).then_some(self.head_len as u64),
+            Stage::Body { .. } => Some((ID_END as u64).saturating_add(self.body.len() as u64)),
+            Stage::Skip { got, .. } => Some((ID_END as u64).saturating_add(u64::from(*got))),
+            Stage::Block { got, .. } => Some((PIECE_HEADER_LEN as u64).saturating_add(*got as u64)),
+            Stage::Drop { got, .. } => Some((PIECE_HEADER_LEN as u64).saturating_add(u64::from(*got))),
+        };
+        (self.messages, got)
+    }
+
+    pub(crate) fn set_piece_count(&mut self, pieces: u32) {
+        self.pieces = Some(pieces);
+    }
+
+    /// Reads on behind the peer's handshake.
+    pub(crate) fn accept(&mut self, ours: Reserved, sink: &mut Sink<'_>) -> Result<(), ConnError> {
+        self.ours = ours;
+        self.stage = Stage::Header;
+        let held = mem::take(&mut self.held);
+        self.feed(&held, sink)
+    }
+
+    /// Frees what an idle connection can do without.
+    pub(crate) fn shrink(&mut self) {
+        self.buffer = Vec::new();
+        self.requests.shrink();
+        self.trim();
+    }
+
+    /// Gives slabs back that no open request promises any more.
+    pub(crate) fn trim(&mut self) {
+        self.ahead.truncate(self.requests.len());
+    }
+
+    /// Frees everything and reads nothing more.
+    pub(crate) fn close(&mut self) {
+        self.stage = Stage::Held;
+        self.layout = Layout::Nothing;
+        self.requests = Requests::default();
+        (self.body, self.buffer, self.held) = (Vec::new(), Vec::new(), Vec::new());
+        self.ahead.clear();
+    }
+
+    // ---- where the next bytes go
+
+    pub(crate) fn plan(&mut self, limits: &Limits) -> RecvPlan<'_> {
+        let mut plan = RecvPlan::new();
+        let Receiver { stage, ahead, heads, lens, requests, buffer, pool, .. } = self;
+        let (in_block, start) = match stage {
+            Stage::Held => {
+                self.layout = Layout::Nothing;
+                return plan;
+            }
+            Stage::Block { .. } => (true, 0),
+            Stage::Header if self.bulk && predicted(requests, self.head.get(..self.head_len)) => (false, self.head_len),
+            _ => {
+                self.layout = Layout::Buffer;
+                let open = requests.len() > 0;
+                plan.push(sized(buffer, open, limits));
+                return plan;
+            }
+        };
+        let blocks = requests.len().min(self.depth).min(limits.blocks_ahead.clamp(1, MAX_AHEAD));
+        let tail = if requests.len() > blocks { Tail::Header } else { Tail::Buffer };
+        self.layout = Layout::Scatter { blocks, tail };
+        if let (true, Stage::Block { block, slab, got }) = (in_block, stage) {
+            let slab = slab.get_or_insert_with(|| ahead.pop_front().unwrap_or_else(|| pool.take()));
+            plan.push(slab.bytes_mut().get_mut(*got..block.len as usize).unwrap_or_default());
+        }
+        while ahead.len() < blocks {
+            ahead.push_back(pool.take());
+        }
+        let mut heads = heads.iter_mut();
+        let places = heads.by_ref().zip(ahead).zip(lens).zip(requests.iter()).take(blocks);
+        for (number, (((head, slab), len), block)) in places.enumerate() {
+            *len = block.len as usize;
+            plan.push(head.get_mut(if number == 0 { start } else { 0 }..).unwrap_or_default());
+            plan.push(slab.bytes_mut().get_mut(..*len).unwrap_or_default());
+        }
+        match tail {
+            Tail::Header => plan.push(heads.next().map(|head| &mut head[..]).unwrap_or_default()),
+            Tail::Buffer => plan.push(sized(buffer, true, limits)),
+        }
+        plan
+    }
+
+    /// The first `n` bytes of the last plan were filled.
+    pub(crate) fn received(&mut self, n: usize, sink: &mut Sink<'_>) -> Result<(), ConnError> {
+        match mem::replace(&mut self.layout, Layout::Nothing) {
+            Layout::Nothing => Ok(()),
+            Layout::Buffer => self.feed_buffer(n, sink),
+            Layout::Scatter { blocks, tail } => self.gather(n, blocks, tail, sink),
+        }
+    }
+
+    fn feed_buffer(&mut self, n: usize, sink: &mut Sink<'_>) -> Result<(), ConnError> {
+        let buffer = mem::take(&mut self.buffer);
+        let before = sink.stats.received_payload;
+        let fed = self.feed(buffer.get(..n).unwrap_or(&buffer), sink);
+        sink.stats.buffered = sink.stats.buffered.wrapping_add(sink.stats.received_payload.wrapping_sub(before));
+        let full = n >= buffer.len();
+        self.buffer = buffer;
+        if full && self.requests.len() == 0 {
+            let larger = self.buffer.len().saturating_mul(2).min(sink.limits.recv_buffer);
+            self.buffer.resize(larger.max(self.buffer.len()), 0);
+        }
+        self.trim();
+        fed
+    }
+
+    fn gather(&mut self, n: usize, blocks: usize, tail: Tail, sink: &mut Sink<'_>) -> Result<(), ConnError> {
+        let mut left = n;
+        let mut start = if matches!(self.stage, Stage::Block { .. }) { 0 } else { self.head_len };
+        left = left.saturating_sub(self.fill_block(left, sink));
+        for number in 0..blocks {
+            if left == 0 {
+                if number.saturating_mul(2) < self.depth {
+                    self.depth = self.depth.saturating_sub(1).max(1);
+                }
+                return Ok(());
+            }
+            let head = self.heads.get(number).copied().unwrap_or_default();
+            let head = head.get(mem::take(&mut start)..).unwrap_or_default();
+            let head = head.get(..left).unwrap_or(head);
+            self.feed(head, sink)?;
+            left = left.saturating_sub(head.len());
+            let len = self.lens.get(number).copied().unwrap_or_default();
+            match &mut self.stage {
+                Stage::Block { block, slab: slab @ None, got: 0 } if block.len as usize == len => {
+                    if left > 0 {
+                        *slab = self.ahead.pop_front();
+                        left = left.saturating_sub(self.fill_block(left, sink));
+                    }
+                }
+                _ => return self.copy_back(left, number, blocks, tail, sink),
+            }
+        }
+        if left > 0 || matches!(tail, Tail::Header) {
+            self.depth = self.depth.saturating_mul(2).min(sink.limits.blocks_ahead.clamp(1, MAX_AHEAD));
+        }
+        match tail {
+            Tail::Header => {
+                let head = self.heads.get(blocks).copied().unwrap_or_default();
+                self.feed(head.get(..left).unwrap_or(&head), sink)
+            }
+            Tail::Buffer => self.feed_buffer(left, sink),
+        }
+    }
+
+    /// The prediction was wrong at header `number`: the `left` bytes behind it are parsed from a copy.
+    fn copy_back(
+        &mut self,
+        left: usize,
+        number: usize,
+        blocks: usize,
+        tail: Tail,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), ConnError> {
+        let mut copy = Vec::with_capacity(left);
+        let mut take = |bytes: &[u8]| {
+            let room = left.saturating_sub(copy.len());
+            copy.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        };
+        // Slabs of the blocks in front of `number` are gone from `ahead`, so it starts with this one's.
+        let lens = self.lens.get(number..blocks).unwrap_or_default();
+        let heads = self.heads.get(number.saturating_add(1)..).unwrap_or_default();
+        for (at, (slab, len)) in self.ahead.iter().zip(lens).enumerate() {
+            take(slab.bytes().get(..*len).unwrap_or_default());
+            if at.saturating_add(1) < lens.len() || matches!(tail, Tail::Header) {
+                take(heads.get(at).map(|head| &head[..]).unwrap_or_default());
+            }
+        }
+        if matches!(tail, Tail::Buffer) {
+            take(&self.buffer);
+        }
+        if cfg!(feature = "planted-bugs") && lens.len() > 1 {
+            copy.pop(); // The planted bug: a byte is lost when a surprise comes in front of several blocks.
+        }
+        sink.stats.copied_back = sink.stats.copied_back.wrapping_add(copy.len() as u64);
+        self.depth = (self.depth / 2).max(1);
+        self.bulk = false;
+        let fed = self.feed(&copy, sink);
+        self.trim();
+        fed
+    }
+
+    /// Counts up to `n` bytes that landed in the current block's slab; says how many belong there.
+    fn fill_block(&mut self, n: usize, sink: &mut Sink<'_>) -> usize {
+        let Stage::Block { block, got, .. } = &mut self.stage else { return 0 };
+        let filled = n.min((block.len as usize).saturating_sub(*got));
+        *got = got.saturating_add(filled);
+        sink.stats.received_payload = sink.stats.received_payload.wrapping_add(filled as u64);
+        self.end_block(sink);
+        filled
+    }
+
+    /// Hands the current block over when it is complete.
+    fn end_block(&mut self, sink: &mut Sink<'_>) {
+        if let Stage::Block { block, slab, got } = &mut self.stage
+            && *got == block.len as usize
+            && let Some(slab) = slab.take()
+        {
+            sink.events.push_back(Event::Block { block: *block, data: slab.freeze(*got) });
+            self.end_message();
+            self.bulk = true;
+        }
+    }
+
+    // ---- what the bytes turn out to be
+
+    /// Parses bytes, whatever they are cut into.
+    fn feed(&mut self, mut bytes: &[u8], sink: &mut Sink<'_>) -> Result<(), ConnError> {
+        while !bytes.is_empty() {
+            let used = match &self.stage {
+                Stage::Handshake => self.feed_handshake(bytes, sink)?,
+                Stage::Held => {
+                    self.held.extend_from_slice(bytes);
+                    bytes.len()
+                }
+                Stage::Header => self.feed_header(bytes, sink)?,
+                Stage::Body { extended, len } => {
+                    let (extended, len) = (*extended, *len);
+                    self.feed_body(bytes, extended, len, sink)?
+                }
+                Stage::Block { .. } => self.feed_block(bytes, sink),
+                Stage::Skip { .. } | Stage::Drop { .. } => self.feed_nobody(bytes, sink),
+            };
+            bytes = bytes.get(used..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Appends to `head` until it has `want` bytes; says how many that took.
+    fn fill_head(&mut self, bytes: &[u8], want: usize) -> usize {
+        let room = self.head.get_mut(self.head_len..want).unwrap_or_default();
+        let take = room.len().min(bytes.len());
+        for (to, from) in room.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        self.head_len = self.head_len.saturating_add(take);
+        take
+    }
+
+    fn feed_handshake(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<usize, ConnError> {
+        // The prefix is judged as soon as it is here: whoever speaks another protocol waits for no 68 bytes.
+        let in_prefix = self.head_len < Handshake::PREFIX_LEN;
+        let want = if in_prefix { Handshake::PREFIX_LEN } else { Handshake::LEN };
+        let used = self.fill_head(bytes, want);
+        sink.protocol(used);
+        if self.head_len == want {
+            if in_prefix {
+                Handshake::check_prefix(&self.head)?;
+            } else {
+                let theirs = Handshake::parse(&self.head)?;
+                self.theirs = Some(theirs);
+                sink.events.push_back(Event::Handshake(theirs));
+                self.head_len = 0;
+                self.stage = if self.responder { Stage::Held } else { Stage::Header };
+            }
+        }
+        Ok(used)
+    }
+
+    fn feed_header(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<usize, ConnError> {
+        let want = wanted(self.head.get(..self.head_len).unwrap_or_default());
+        let used = self.fill_head(bytes, want);
+        sink.protocol(used);
+        if self.head_len < want {
+            return Ok(used);
+        }
+        let head = self.head;
+        let head = head.get(..want.min(HEAD_LEN)).unwrap_or_default();
+        if want == 4 {
+            if declared(head) == 0 {
+                self.end_message(); // A keep-alive.
+            }
+            return Ok(used);
+        }
+        // Five bytes decide on the length. Those of an extended message are judged again with its id.
+        if want == ID_END || head.get(4) == Some(&id::EXTENDED) {
+            let fast = self.is_fast();
+            Rules { limits: sink.limits, pieces: self.pieces, fast }.check(head)?;
+        }
+        if wanted(head) == want {
+            self.begin_payload(head, sink)?;
+        }
+        Ok(used)
+    }
+
+    fn is_fast(&self) -> bool {
+        self.ours.fast() && self.theirs.is_some_and(|theirs| theirs.reserved.fast())
+    }
+
+    /// The header is complete and its length allowed.
+    fn begin_payload(&mut self, head: &[u8], sink: &mut Sink<'_>) -> Result<(), ConnError> {
+        let (len, id) = (declared(head), head.get(4).copied().unwrap_or_default());
+        match id {
+            id::PIECE => return self.begin_block(announced(head), sink),
+            id::BITFIELD => {
+                self.only_once(id)?;
+                self.stage = Stage::Body { extended: None, len: len.saturating_sub(1) as usize };
+            }
+            id::EXTENDED => {
+                self.stage = Stage::Body { extended: head.get(5).copied(), len: len.saturating_sub(2) as usize };
+            }
+            id if Message::fixed_len(id).is_some() => {
+                let message = Message::parse(id, head.get(ID_END..).unwrap_or_default())?;
+                return self.end_fixed(&message, sink);
+            }
+            _ => {
+                self.unknown = self.unknown.saturating_add(1);
+                if self.unknown >= sink.limits.unknown_messages {
+                    return Err(ConnError::Unknown { count: self.unknown });
+                }
+                self.stage = Stage::Skip { got: 0, len: len.saturating_sub(1) };
+            }
+        }
+        // A payload of no bytes ends here.
+        match &self.stage {
+            Stage::Body { extended, len: 0 } => {
+                let extended = *extended;
+                self.end_body(extended, sink)
+            }
+            Stage::Skip { len: 0, .. } => {
+                self.end_message();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// BITFIELD, HAVE_ALL and HAVE_NONE: one of them, once, in front of every HAVE and REQUEST. Chokes, extended messages
+    /// and PORT may come first: real clients send them so.
+    fn only_once(&mut self, id: u8) -> Result<(), ConnError> {
+        if !mem::replace(&mut self.bitfield_allowed, false) {
+            return Err(ConnError::LateBitfield { id });
+        }
+        Ok(())
+    }
+
+    fn end_fixed(&mut self, message: &Message<'_>, sink: &mut Sink<'_>) -> Result<(), ConnError> {
+        match message {
+            Message::Have(_) | Message::Request(_) => self.bitfield_allowed = false,
+            Message::HaveAll => self.only_once(id::HAVE_ALL)?,
+            Message::HaveNone => self.only_once(id::HAVE_NONE)?,
+            // Without BEP 6 a choke drops all requests; with it each is still answered.
+            Message::Choke if !self.is_fast() => self.requests.give_up_all(sink.limits.tolerated),
+            Message::Reject(block) => {
+                self.requests.answer(*block);
+            }
+            _ => {}
+        }
+        sink.events.extend(message.to_owned().map(Event::Message));
+        self.end_message();
+        Ok(())
+    }
+
+    fn begin_block(&mut self, block: BlockRef, sink: &mut Sink<'_>) -> Result<(), ConnError> {
+        let answer = self.requests.answer(block);
+        if answer == Answer::Open {
+            self.stage = Stage::Block { block, slab: None, got: 0 };
+            return Ok(());
+        }
+        if answer == Answer::Never {
+            self.unrequested_messages = self.unrequested_messages.saturating_add(1);
+            self.unrequested_bytes = self.unrequested_bytes.saturating_add(u64::from(block.len));
+            let (messages, bytes) = (self.unrequested_messages, self.unrequested_bytes);
+            if messages >= sink.limits.unrequested_messages || bytes > sink.limits.unrequested_bytes {
+                return Err(ConnError::Unrequested { messages, bytes });
+            }
+        }
+        self.stage = Stage::Drop { block, tolerated: answer == Answer::Tolerated, got: 0 };
+        self.end_nobody(sink);
+        Ok(())
+    }
+
+    fn feed_block(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> usize {
+        let Stage::Block { block, slab, got } = &mut self.stage else { return bytes.len() };
+        let slab = slab.get_or_insert_with(|| self.ahead.pop_front().unwrap_or_else(|| self.pool.take()));
+        let room = slab.bytes_mut().get_mut(*got..block.len as usize).unwrap_or_default();
+        let take = room.len().min(bytes.len());
+        if let (Some(to), Some(from)) = (room.get_mut(..take), bytes.get(..take)) {
+            to.copy_from_slice(from);
+        }
+        self.fill_block(take, sink)
+    }
+
+    fn feed_body(
+        &mut self,
+        bytes: &[u8],
+        extended: Option<u8>,
+        len: usize,
+        sink: &mut Sink<'_>,
+    ) -> Result<usize, ConnError> {
+        let take = bytes.len().min(len.saturating_sub(self.body.len()));
+        if self.body.capacity() < self.body.len().saturating_add(take) {
+            // Twice what is here, but never more than was declared: memory follows the bytes that came.
+            let room = self.body.len().saturating_add(take).max(SMALL_BUFFER).saturating_mul(2).min(len);
+            self.body.reserve_exact(room.saturating_sub(self.body.len()));
+        }
+        self.body.extend_from_slice(bytes.get(..take).unwrap_or_default());
+        sink.protocol(take);
+        if self.body.len() == len {
+            self.end_body(extended, sink)?;
+        }
+        Ok(take)
+    }
+
+    fn end_body(&mut self, extended: Option<u8>, sink: &mut Sink<'_>) -> Result<(), ConnError> {
+        let payload = mem::take(&mut self.body);
+        let message = match extended {
+            Some(id) => OwnedMessage::Extended { id, payload },
+            None => {
+                let fast = self.is_fast();
+                Rules { limits: sink.limits, pieces: self.pieces, fast }.check_spare_bits(&payload)?;
+                OwnedMessage::Bitfield(payload)
+            }
+        };
+        sink.events.push_back(Event::Message(message));
+        self.end_message();
+        Ok(())
+    }
+
+    /// Payload that is not kept.
+    fn feed_nobody(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> usize {
+        let most = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let take = match &mut self.stage {
+            Stage::Skip { got, len } => {
+                let take = most.min(len.saturating_sub(*got));
+                *got = got.saturating_add(take);
+                sink.protocol(take as usize);
+                take
+            }
+            Stage::Drop { block, got, .. } => {
+                let take = most.min(block.len.saturating_sub(*got));
+                *got = got.saturating_add(take);
+                sink.stats.received_payload = sink.stats.received_payload.wrapping_add(u64::from(take));
+                sink.stats.unrequested = sink.stats.unrequested.wrapping_add(u64::from(take));
+                take
+            }
+            _ => most,
+        };
+        self.end_nobody(sink);
+        take as usize
+    }
+
+    fn end_nobody(&mut self, sink: &mut Sink<'_>) {
+        match &self.stage {
+            Stage::Skip { got, len } if got == len => self.end_message(),
+            Stage::Drop { block, tolerated, got } if *got == block.len => {
+                sink.events.push_back(Event::Unrequested { block: *block, tolerated: *tolerated });
+                self.end_message();
+            }
+            _ => {}
+        }
+    }
+
+    fn end_message(&mut self) {
+        self.stage = Stage::Header;
+        self.head_len = 0;
+        self.messages = self.messages.wrapping_add(1);
+    }
+}
+
+impl Sink<'_> {
+    fn protocol(&mut self, bytes: usize) {
+        self.stats.received_protocol = self.stats.received_protocol.wrapping_add(bytes as u64);
+    }
+}
+
+/// Whether what is here of a header could be that of an expected block: its length and id are those of the oldest request's
+/// answer (piece and begin may be another's).
+fn predicted(requests: &Requests, head: Option<&[u8]>) -> bool {
+    let (Some(next), Some(head)) = (requests.iter().next(), head) else { return false };
+    let expected = piece_header(next);
+    let known = head.get(..ID_END).unwrap_or(head);
+    head.len() < PIECE_HEADER_LEN && expected.starts_with(known)
+}
+
+/// The buffer, at least its first size; only that much of it while answers are expected.
+fn sized<'a>(buffer: &'a mut Vec<u8>, open: bool, limits: &Limits) -> &'a mut [u8] {
+    let least = limits.recv_buffer.clamp(1, SMALL_BUFFER);
+    if buffer.len() < least {
+        buffer.resize(least, 0);
+    }
+    let most = if open { least } else { buffer.len() };
+    buffer.get_mut(..most).unwrap_or_default()
+}
