@@ -27,4 +27,4 @@ pub use decode::{Document, Warnings, decode, decode_prefix};
 pub use encode::Encoder;
 pub use error::{DecodeError, Problem};
 pub use scan::Limits;
-pub use value::{Dict, Kind, List, Value};
+pub use value::{Dict, Entries, Kind, List, Value};

@@ -161,12 +161,8 @@ impl<'a> Dict<'a> {
     }
 
     /// Keys and values in the order of the input.
-    pub fn iter(self) -> impl Iterator<Item = (&'a [u8], Value<'a>)> + Clone {
-        let mut children = Children::of(self.0);
-        std::iter::from_fn(move || {
-            let key = children.next()?.as_bytes()?;
-            Some((key, children.next()?))
-        })
+    pub fn iter(self) -> Entries<'a> {
+        Entries(Children::of(self.0))
     }
 
     /// Whether it has no keys.
@@ -177,5 +173,18 @@ impl<'a> Dict<'a> {
     /// The dictionary as a value.
     pub fn value(self) -> Value<'a> {
         self.0
+    }
+}
+
+/// The keys and values of a dictionary.
+#[derive(Debug, Clone)]
+pub struct Entries<'a>(Children<'a>);
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (&'a [u8], Value<'a>);
+
+    fn next(&mut self) -> Option<(&'a [u8], Value<'a>)> {
+        let key = self.0.next()?.as_bytes()?;
+        Some((key, self.0.next()?))
     }
 }

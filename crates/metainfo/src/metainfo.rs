@@ -1,0 +1,168 @@
+//! A .torrent file.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bitlode_bencode::{Dict, Value, decode_prefix};
+
+use crate::error::MetainfoError;
+use crate::info::{Info, Layers, key_warnings, text};
+use crate::limits::Limits;
+use crate::url;
+use crate::warning::Warning;
+
+/// A .torrent file, parsed and valid (BEP 3, 5, 12, 19, 52).
+#[derive(Debug, Clone)]
+pub struct Metainfo {
+    /// The torrent itself; piece layers of a v2 half are in its verifier.
+    pub info: Arc<Info>,
+    /// Tiers of tracker URLs in the order of the file (BEP 12). Every URL once; schemes http, https, udp, ws and wss.
+    pub trackers: Vec<Vec<String>>,
+    /// Web seeds (BEP 19), each once; those of a multi-file torrent end in `/`.
+    pub web_seeds: Vec<String>,
+    /// DHT nodes to start from: host and port (BEP 5).
+    pub nodes: Vec<(String, u16)>,
+    /// A remark of the maker.
+    pub comment: Option<String>,
+    /// The program that made it.
+    pub created_by: Option<String>,
+    /// Seconds since 1970.
+    pub creation_date: Option<i64>,
+    /// What was accepted although it is not right.
+    pub warnings: Vec<Warning>,
+}
+
+impl Metainfo {
+    /// Parses a .torrent file. Bytes behind it are a warning.
+    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Metainfo, MetainfoError> {
+        limits.check_file(bytes.len())?;
+        let (document, used) = decode_prefix(bytes, limits.bencode())?;
+        let root = document.root().as_dict().ok_or(MetainfoError::Missing { key: "info" })?;
+        let info = root.get(b"info").ok_or(MetainfoError::Missing { key: "info" })?;
+        let info = Info::from_value(info, Layers::InFile(root.get(b"piece layers")), limits)?;
+
+        let mut warnings: Vec<Warning> = key_warnings(document.warnings()).collect();
+        if used < bytes.len() {
+            warnings.push(Warning::TrailingBytes { count: bytes.len().saturating_sub(used) });
+        }
+        warnings.extend(info.warnings.iter().cloned());
+        let (trackers, dropped) = trackers(root, limits.trackers);
+        if dropped > 0 {
+            warnings.push(Warning::TrackersDropped { count: dropped });
+        }
+        let (web_seeds, dropped) = web_seeds(root, info.is_single_file(), limits.web_seeds);
+        if dropped > 0 {
+            warnings.push(Warning::WebSeedsDropped { count: dropped });
+        }
+        let (nodes, dropped) = nodes(root, limits.nodes);
+        if dropped > 0 {
+            warnings.push(Warning::NodesDropped { count: dropped });
+        }
+        let readable = |utf8: &[u8], plain: &[u8]| {
+            let bytes = root.get(utf8).and_then(Value::as_bytes).or_else(|| root.get(plain).and_then(Value::as_bytes));
+            bytes.map(text)
+        };
+        Ok(Metainfo {
+            comment: readable(b"comment.utf-8", b"comment"),
+            created_by: readable(b"created by.utf-8", b"created by"),
+            creation_date: root.get(b"creation date").and_then(Value::as_int),
+            info: Arc::new(info),
+            trackers,
+            web_seeds,
+            nodes,
+            warnings,
+        })
+    }
+}
+
+/// The tiers of `announce-list`, or `announce` where the list has no tracker (BEP 12), and how many were dropped.
+fn trackers(root: Dict<'_>, limit: usize) -> (Vec<Vec<String>>, usize) {
+    let mut seen = BTreeSet::new();
+    let mut dropped = 0usize;
+    let mut take = |value: Value<'_>| -> Option<String> {
+        let Some(url) = value.as_bytes().map(text).and_then(|text| url::clean(&text, url::TRACKER)) else {
+            // An empty string is how some makers say "none".
+            let empty = value.as_bytes().is_some_and(|bytes| bytes.trim_ascii().is_empty());
+            dropped = dropped.saturating_add(usize::from(!empty));
+            return None;
+        };
+        if seen.contains(&url) {
+            return None;
+        }
+        if seen.len() >= limit {
+            dropped = dropped.saturating_add(1);
+            return None;
+        }
+        seen.insert(url.clone());
+        Some(url)
+    };
+    let mut tiers = Vec::new();
+    for tier in root.get(b"announce-list").and_then(Value::as_list).into_iter().flatten() {
+        // Some makers forget the inner list.
+        let tier: Vec<String> = match tier.as_list() {
+            Some(urls) => urls.filter_map(&mut take).collect(),
+            None => take(tier).into_iter().collect(),
+        };
+        if !tier.is_empty() {
+            tiers.push(tier);
+        }
+    }
+    if tiers.is_empty() {
+        tiers.extend(root.get(b"announce").and_then(take).map(|url| vec![url]));
+    }
+    (tiers, dropped)
+}
+
+fn web_seeds(root: Dict<'_>, single: bool, limit: usize) -> (Vec<String>, usize) {
+    let mut seeds: Vec<String> = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut dropped = 0usize;
+    let mut take = |value: Value<'_>| {
+        let bytes = value.as_bytes().unwrap_or_default();
+        if bytes.trim_ascii().is_empty() {
+            return;
+        }
+        match url::clean(&text(bytes), url::WEB) {
+            Some(mut url) => {
+                // BEP 19: the path of a file is appended, so a multi-file torrent names a directory.
+                if !single && !url.ends_with('/') {
+                    url.push('/');
+                }
+                if seen.contains(&url) {
+                } else if seen.len() >= limit {
+                    dropped = dropped.saturating_add(1);
+                } else {
+                    seen.insert(url.clone());
+                    seeds.push(url);
+                }
+            }
+            None => dropped = dropped.saturating_add(1),
+        }
+    };
+    if let Some(value) = root.get(b"url-list") {
+        match value.as_list() {
+            Some(list) => list.for_each(take),
+            None => take(value),
+        }
+    }
+    (seeds, dropped)
+}
+
+fn nodes(root: Dict<'_>, limit: usize) -> (Vec<(String, u16)>, usize) {
+    let mut nodes = Vec::new();
+    let mut dropped = 0usize;
+    for item in root.get(b"nodes").and_then(Value::as_list).into_iter().flatten() {
+        match node(item) {
+            Some(node) if nodes.len() < limit => nodes.push(node),
+            _ => dropped = dropped.saturating_add(1),
+        }
+    }
+    (nodes, dropped)
+}
+
+fn node(item: Value<'_>) -> Option<(String, u16)> {
+    let mut pair = item.as_list()?;
+    let host = pair.next()?.as_str().filter(|host| !host.is_empty())?;
+    let port = u16::try_from(pair.next()?.as_int()?).ok().filter(|port| *port != 0)?;
+    Some((host.to_owned(), port))
+}
