@@ -1,0 +1,145 @@
+// How a transfer is measured: a namespace for each, the CPU seconds of each process, the payload time from the
+// namespace's own loopback counter, memory warmed before each.
+import { execFileSync, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const here = (name) => fileURLToPath(new URL(name, import.meta.url))
+const tick = 1 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
+export const GB = 1e9
+
+/** Memory that went back to the host is dear to touch again: touch and free it first, so that no run pays for the last. */
+export function warm(bytes) {
+  const script =
+    'const n=Number(process.argv[1]);for(let i=0;i<n;i+=1<<28){globalThis["b"+i]=Buffer.alloc(Math.min(1<<28,n-i),1)}'
+  execFileSync(process.execPath, ['-e', script, String(bytes)])
+}
+
+/** User and system seconds of a process and its threads, its memory peak in MiB, and its first thread's own seconds. */
+export function usage(pid) {
+  const fields = (path) =>
+    readFileSync(path, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ')
+  const whole = fields(`/proc/${pid}/stat`)
+  const first = fields(`/proc/${pid}/task/${pid}/stat`)
+  const peak = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0
+  const seconds = (stat) => (Number(stat[11]) + Number(stat[12])) * tick
+  return { cpu: seconds(whole), mainThread: seconds(first), rss: Number(peak) / 1024 }
+}
+
+let count = 0
+
+/** A network of its own for one transfer. */
+export class Stage {
+  constructor() {
+    count += 1
+    this.name = `bl-bench-${process.pid}-${count}`
+    execFileSync('ip', ['netns', 'add', this.name])
+    this.exec('ip', 'link', 'set', 'lo', 'up')
+    this.hosts = 0
+    this.children = []
+  }
+
+  host() {
+    this.hosts += 1
+    this.exec('ip', 'addr', 'add', `10.99.0.${this.hosts}/32`, 'dev', 'lo')
+    return `10.99.0.${this.hosts}`
+  }
+
+  exec(...words) {
+    return execFileSync('ip', ['netns', 'exec', this.name, ...words], { encoding: 'utf8' })
+  }
+
+  /** Starts a program; `line(accept, seconds)` resolves with what `accept` makes of the first line it likes. */
+  start(name, words, { env = {} } = {}) {
+    const child = spawn('ip', ['netns', 'exec', this.name, ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    })
+    const lines = []
+    const looks = new Set()
+    let open = true
+    for (const stream of [child.stdout, child.stderr]) {
+      let rest = ''
+      stream.setEncoding('utf8').on('data', (text) => {
+        const parts = (rest + text).split('\n')
+        rest = parts.pop()
+        lines.push(...parts)
+        for (const look of [...looks]) look()
+      })
+    }
+    const ended = new Promise((resolve) =>
+      child.on('close', (code) => {
+        open = false
+        for (const look of [...looks]) look()
+        resolve(code)
+      }),
+    )
+    const line = (accept, seconds) =>
+      new Promise((resolve, reject) => {
+        let seen = 0
+        const end = (act) => {
+          clearTimeout(timer)
+          looks.delete(look)
+          act()
+        }
+        const fail = (why) => end(() => reject(new Error(`${name}: ${why}\n${lines.slice(-20).join('\n')}`)))
+        const look = () => {
+          for (; seen < lines.length; seen += 1) {
+            const found = accept(lines[seen])
+            if (found) return end(() => resolve(found))
+          }
+          if (!open) fail('ended')
+        }
+        const timer = setTimeout(() => fail(`nothing for ${seconds} s`), seconds * 1000)
+        looks.add(look)
+        look()
+      })
+    const actor = {
+      name,
+      pid: child.pid,
+      line,
+      ended,
+      lines,
+      usage: () => usage(child.pid),
+      async stop(signal = 'SIGTERM') {
+        if (open) child.kill(signal)
+        const hard = setTimeout(() => child.kill('SIGKILL'), 8000)
+        await ended
+        clearTimeout(hard)
+      },
+    }
+    this.children.push(actor)
+    return actor
+  }
+
+  /** Samples the loopback counter every 10 ms; `stop()` gives the seconds between the first and the last payload. */
+  sample() {
+    const sampler = this.start('sampler', [process.execPath, here('sampler.mjs')])
+    return {
+      async stop() {
+        await sampler.stop('SIGTERM')
+        return JSON.parse(sampler.lines.findLast((line) => line.startsWith('{')) ?? '{"seconds":0}').seconds
+      },
+    }
+  }
+
+  async close() {
+    await Promise.all(this.children.map((child) => child.stop('SIGKILL')))
+    execFileSync('ip', ['netns', 'del', this.name])
+  }
+}
+
+/** A JSON line that carries this event. */
+export const event = (name) => (line) => {
+  if (!line.startsWith('{')) return null
+  const words = JSON.parse(line)
+  return words.event === name || (name === 'source' && words.ready) ? words : null
+}
+
+export function median(list) {
+  const sorted = [...list].sort((a, b) => a - b)
+  const half = sorted.length >> 1
+  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2
+}
