@@ -22,10 +22,8 @@ const libtorrent = '2.1.1'
 export async function installPeers() {
   const apt = await run('apt-get', ['--version'], { quiet: true })
   if (apt.code === 0 && process.getuid() === 0) {
-    const { output } = await run('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...packages], {
-      quiet: true,
-    })
-    const absent = packages.filter((name) => !output.includes(`${name} installed`))
+    const absent = []
+    for (const name of packages) if ((await run('dpkg', ['-s', name], { quiet: true })).code !== 0) absent.push(name)
     if (absent.length > 0) {
       process.stdout.write(`installing ${absent.join(', ')}\n`)
       const env = { DEBIAN_FRONTEND: 'noninteractive' }
