@@ -1,0 +1,196 @@
+//! Who gets memory: the torrents' shares of the pool, blocks on their way to peers, users' reads.
+
+use bitlode_base::{BLOCK_LEN, BlockRef, Chunk, Time};
+use bitlode_session::{Grant, Need};
+use bitlode_storage::StoreInput;
+use bitlode_swarm::{Input, PeerKey};
+
+use crate::fact::Fact;
+use crate::shard::{Shard, caught, slabs};
+use crate::timers::Who;
+use crate::torrent::{ReadFor, Torrent};
+
+/// Beyond what a torrent holds now, this part of it again may come before the next deal.
+const HEADROOM: u32 = 2;
+
+impl Shard {
+    // Shares of the pool
+
+    /// What a torrent needs; `None` when it needs nothing and holds nothing.
+    fn need(&self, t: &Torrent) -> Option<Need> {
+        let stats = t.stats();
+        let download_held = stats.requests + stats.unfreed;
+        let need = Need {
+            active: t.running,
+            peers_unchoking_us: stats.unchoking_us,
+            download_wanted: match (stats.useful, stats.starved) {
+                (0, false) => 0,
+                (_, true) => u32::MAX,
+                (peers, false) => (download_held * HEADROOM).max(self.swarm_limits.requests_floor * peers),
+            },
+            download_held,
+            peers_downloading: t.wanting,
+            upload_wanted: t.upload_held + t.wanting * slabs(self.conn_limits.send_buffer as u32),
+            upload_held: t.upload_held,
+        };
+        let idle = Need { active: need.active, peers_unchoking_us: need.peers_unchoking_us, ..Need::default() };
+        (need != idle).then_some(need)
+    }
+
+    /// Deals memory to a torrent that needs it, at once when it did not need any before.
+    pub(crate) fn enliven(&mut self, now: Time, t: &mut Torrent) {
+        if t.dealt || t.swarm.is_none() || t.peers.is_empty() {
+            return;
+        }
+        let Some(need) = self.need(t) else { return };
+        t.dealt = true;
+        self.dealt.push(t.slot);
+        let grant = self.session().deal(now, t.id, need);
+        self.granted(now, t, grant);
+        let at = now + self.settings.deal_interval;
+        self.timers.arm(Who::Deal, &mut self.deal_armed, at);
+    }
+
+    fn granted(&mut self, now: Time, t: &mut Torrent, grant: Grant) {
+        let old = std::mem::replace(&mut t.grant, grant);
+        if grant.download != old.download {
+            self.tell(now, t, Input::Grant { slabs: grant.download }, None);
+        }
+        // All who wait for upload memory look again: places may have come free unnoticed, too.
+        for slot in std::mem::take(&mut t.starved) {
+            if let Some(link) = self.links.at(slot) {
+                link.starved = false;
+                self.links.touch(slot);
+            }
+        }
+    }
+
+    /// Deals memory to all who need it.
+    pub(crate) fn deal_all(&mut self, now: Time) {
+        for slot in std::mem::take(&mut self.dealt) {
+            let Some(mut t) = self.torrents.take(slot) else { continue };
+            let need = self.need(&t);
+            let grant = self.session().deal(now, t.id, need.unwrap_or_default());
+            t.dealt = need.is_some();
+            if t.dealt {
+                self.dealt.push(slot);
+            }
+            self.granted(now, &mut t, grant);
+            self.finish(now, t);
+        }
+        if !self.dealt.is_empty() {
+            let at = now + self.settings.deal_interval;
+            self.timers.arm(Who::Deal, &mut self.deal_armed, at);
+        }
+    }
+
+    // Uploads
+
+    /// Takes requests of a peer whose send queue has room, and reads what they ask for.
+    pub(crate) fn feed_uploads(&mut self, now: Time, t: &mut Torrent, slot: u32) {
+        let Some(link) = self.links.at(slot) else { return };
+        if !link.wants {
+            return;
+        }
+        let coming = link.reading as usize * BLOCK_LEN as usize;
+        let room = link.conn.send_room().saturating_sub(coming);
+        let busy = link.reading + link.sending > 0;
+        if busy && room < self.conn_limits.send_buffer / 2 {
+            return; // BlockSent comes, and brings us here again
+        }
+        let free = t.grant.upload.saturating_sub(t.upload_held);
+        if free == 0 {
+            if !link.starved {
+                link.starved = true;
+                t.starved.push_back(slot);
+            }
+            return;
+        }
+        let most = u32::try_from(room).unwrap_or(u32::MAX).min(free.saturating_mul(BLOCK_LEN));
+        let peer = link.key;
+        let Some(swarm) = &mut t.swarm else { return };
+        let mut blocks = Vec::new();
+        if caught(|| swarm.take_uploads(now, peer, most, &mut blocks)).is_none() {
+            return self.broken_swarm(t);
+        }
+        if blocks.is_empty() {
+            link.wants = false;
+            t.wanting -= 1;
+            return;
+        }
+        let count = blocks.iter().map(|block| slabs(block.len)).sum();
+        link.reading += count;
+        t.upload_held += count;
+        let read = ReadFor::Peer { peer, slabs: count, blocks: blocks.as_slice().into() };
+        let id = t.add_read(read);
+        self.store(now, t, StoreInput::Read { id, blocks });
+    }
+
+    /// Blocks were read for a peer.
+    pub(crate) fn upload_read(
+        &mut self,
+        now: Time,
+        t: &mut Torrent,
+        peer: PeerKey,
+        count: u32,
+        blocks: &[BlockRef],
+        chunks: Vec<(BlockRef, Chunk)>,
+    ) {
+        let Some(link) = self.links.peer(peer) else { return self.upload_freed(t, count) };
+        link.reading = link.reading.saturating_sub(count);
+        link.sending += count;
+        let conn = &mut link.conn;
+        let sent = caught(|| {
+            for (block, data) in chunks {
+                conn.send_block(now, block, data);
+            }
+        });
+        let Some(slot) = self.links.of_peer(peer) else { return };
+        if sent.is_none() {
+            return self.broken_link(t, slot);
+        }
+        let _ = blocks;
+        self.links.touch(slot);
+    }
+
+    /// Blocks could not be read for a peer.
+    pub(crate) fn upload_failed(&mut self, t: &mut Torrent, peer: PeerKey, count: u32, blocks: &[BlockRef]) {
+        if let Some(link) = self.links.peer(peer) {
+            link.reading = link.reading.saturating_sub(count);
+            t.feeds.extend(blocks.iter().map(|block| Input::ReadFailed { peer, block: *block }));
+        }
+        self.upload_freed(t, count);
+    }
+
+    /// Upload memory came back: the next who waits for it looks again.
+    pub(crate) fn upload_freed(&mut self, t: &mut Torrent, count: u32) {
+        t.upload_held = t.upload_held.saturating_sub(count);
+        while t.upload_held < t.grant.upload {
+            let Some(slot) = t.starved.pop_front() else { return };
+            // The slot may be another link's by now: that one does not mind.
+            if let Some(link) = self.links.at(slot).filter(|link| link.starved) {
+                link.starved = false;
+                return self.links.touch(slot);
+            }
+        }
+    }
+
+    // Users' reads
+
+    /// Goes on with what users read.
+    pub(crate) fn pump_readers(&mut self, now: Time, t: &mut Torrent) {
+        let ahead = self.settings.read_ahead_bytes as u64;
+        let Some(info) = t.info.clone().filter(|_| Shard::readable(t)) else { return };
+        while let Some((read, part)) = t.readers.next(&info.layout, &t.have, ahead, t.grant.upload) {
+            let id = t.add_read(ReadFor::User(read));
+            self.store(now, t, StoreInput::ReadRange { id, file: part.file, offset: part.offset, len: part.len });
+        }
+        while let Some(read) = t.readers.ended() {
+            self.fact(Fact::ReadEnded { read });
+        }
+        let urgent = t.readers.urgent(&info.layout, &t.have, ahead).map(<[_]>::to_vec);
+        if let Some(urgent) = urgent {
+            self.tell(now, t, Input::Urgent(&urgent), None);
+        }
+    }
+}
