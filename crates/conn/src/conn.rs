@@ -88,7 +88,7 @@ impl Conn {
     }
 
     /// Where the next bytes go; empty when nothing may be read now. Slabs are taken from the pool here, never more than
-    /// requests are open.
+    /// requests are open. Fill it and call [`Conn::received`] next: a cancel or forget in between makes the plan void.
     pub fn recv_plan(&mut self) -> RecvPlan<'_> {
         self.recv.plan(&self.limits)
     }
@@ -158,7 +158,7 @@ impl Conn {
 
     fn give_up(&mut self, block: BlockRef) -> bool {
         let open = self.recv.requests.give_up(block, self.limits.tolerated);
-        self.recv.trim();
+        self.recv.void_plan();
         open
     }
 

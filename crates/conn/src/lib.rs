@@ -14,6 +14,7 @@
 mod conn;
 mod error;
 mod event;
+pub mod fuzz;
 mod header;
 mod limits;
 mod plan;

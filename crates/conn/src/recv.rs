@@ -177,11 +177,17 @@ impl Receiver {
     pub(crate) fn shrink(&mut self) {
         self.buffer = Vec::new();
         self.requests.shrink();
+        self.void_plan();
+    }
+
+    /// The last plan will not be filled: what it holds too much can go.
+    pub(crate) fn void_plan(&mut self) {
+        self.layout = Layout::Nothing;
         self.trim();
     }
 
     /// Gives slabs back that no open request promises any more.
-    pub(crate) fn trim(&mut self) {
+    fn trim(&mut self) {
         self.ahead.truncate(self.requests.len());
     }
 
@@ -240,10 +246,12 @@ impl Receiver {
     /// The first `n` bytes of the last plan were filled.
     pub(crate) fn received(&mut self, n: usize, sink: &mut Sink<'_>) -> Result<(), ConnError> {
         match mem::replace(&mut self.layout, Layout::Nothing) {
-            Layout::Nothing => Ok(()),
-            Layout::Buffer => self.feed_buffer(n, sink),
-            Layout::Scatter { blocks, tail } => self.gather(n, blocks, tail, sink),
+            Layout::Nothing => return Ok(()),
+            Layout::Buffer => self.feed_buffer(n, sink)?,
+            Layout::Scatter { blocks, tail } => self.gather(n, blocks, tail, sink)?,
         }
+        self.trim();
+        Ok(())
     }
 
     fn feed_buffer(&mut self, n: usize, sink: &mut Sink<'_>) -> Result<(), ConnError> {
@@ -257,7 +265,6 @@ impl Receiver {
             let larger = self.buffer.len().saturating_mul(2).min(sink.limits.recv_buffer);
             self.buffer.resize(larger.max(self.buffer.len()), 0);
         }
-        self.trim();
         fed
     }
 
@@ -332,9 +339,7 @@ impl Receiver {
         sink.stats.copied_back = sink.stats.copied_back.wrapping_add(copy.len() as u64);
         self.depth = (self.depth / 2).max(1);
         self.bulk = false;
-        let fed = self.feed(&copy, sink);
-        self.trim();
-        fed
+        self.feed(&copy, sink)
     }
 
     /// Counts up to `n` bytes that landed in the current block's slab; says how many belong there.
