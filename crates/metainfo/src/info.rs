@@ -76,10 +76,10 @@ impl Info {
             let mut own = v1::files(dict, limits)?;
             let pieces = own.total.div_ceil(u64::from(piece_length));
             let count = check_pieces(pieces, limits)?;
-            let sha1s = piece_hashes(dict, pieces)?;
             if let Some(tree) = tree {
                 agree(&mut own, &tree, pieces, &name)?;
             }
+            let sha1s = piece_hashes(dict, pieces)?;
             let v1::Files { files, paths, total, single } = own;
             let layout = Layout { piece_length, pieces: count, total, aligned: false, files, paths };
             let verifier = match is_v2 {

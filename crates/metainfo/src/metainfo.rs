@@ -18,7 +18,7 @@ pub struct Metainfo {
     pub info: Arc<Info>,
     /// Tiers of tracker URLs in the order of the file (BEP 12). Every URL once; schemes http, https, udp, ws and wss.
     pub trackers: Vec<Vec<String>>,
-    /// Web seeds (BEP 19), each once; those of a multi-file torrent end in `/`.
+    /// Web seeds (BEP 19), each once; those of a torrent of many files end in `/`.
     pub web_seeds: Vec<String>,
     /// DHT nodes to start from: host and port (BEP 5).
     pub nodes: Vec<(String, u16)>,
@@ -50,7 +50,7 @@ impl Metainfo {
         if dropped > 0 {
             warnings.push(Warning::TrackersDropped { count: dropped });
         }
-        let (web_seeds, dropped) = web_seeds(root, info.is_single_file(), limits.web_seeds);
+        let (web_seeds, dropped) = web_seeds(root, info.layout.files().len() > 1, limits.web_seeds);
         if dropped > 0 {
             warnings.push(Warning::WebSeedsDropped { count: dropped });
         }
@@ -113,7 +113,7 @@ fn trackers(root: Dict<'_>, limit: usize) -> (Vec<Vec<String>>, usize) {
     (tiers, dropped)
 }
 
-fn web_seeds(root: Dict<'_>, single: bool, limit: usize) -> (Vec<String>, usize) {
+fn web_seeds(root: Dict<'_>, many: bool, limit: usize) -> (Vec<String>, usize) {
     let mut seeds: Vec<String> = Vec::new();
     let mut seen = BTreeSet::new();
     let mut dropped = 0usize;
@@ -124,8 +124,8 @@ fn web_seeds(root: Dict<'_>, single: bool, limit: usize) -> (Vec<String>, usize)
         }
         match url::clean(&text(bytes), url::WEB) {
             Some(mut url) => {
-                // BEP 19: the path of a file is appended, so a multi-file torrent names a directory.
-                if !single && !url.ends_with('/') {
+                // BEP 19: the path of a file is appended, so a torrent of many files names a directory.
+                if many && !url.ends_with('/') {
                     url.push('/');
                 }
                 if seen.contains(&url) {

@@ -30,7 +30,7 @@ enum Role {
 
 /// Renames files until no two have the same path on disk; the first in order keeps its name. Says how many it renamed.
 ///
-/// A file that is also a directory is an error, unless only folding makes it one: then the file is renamed.
+/// A file that is also a directory is an error, unless only safe names or folding make it one: then it is renamed.
 pub(crate) fn resolve(paths: &mut Paths, files: &[File], equal: Equal, limits: &Limits) -> Result<u32, MetainfoError> {
     let (roles, levels) = levels(paths, files);
     // Directories that are one on disk are one here: the first stands for all.
@@ -55,7 +55,13 @@ pub(crate) fn resolve(paths: &mut Paths, files: &[File], equal: Equal, limits: &
                 None => 1,
             };
             let same: Vec<_> = group.iter().filter(is_file).skip(keeps).collect();
-            if let (0, Some(file), Equal::Exactly) = (keeps, same.first(), equal) {
+            // Only what the torrent itself calls a file and a directory is its fault; the rest we made equal.
+            let original = |id: NodeId| paths.component(id).original;
+            let clash = |file: &&&Entry<'_>| {
+                let mut directories = group.iter().filter(|entry| !is_file(entry));
+                keeps == 0 && directories.any(|entry| original(entry.id) == original(file.id))
+            };
+            if let Some(file) = same.iter().find(clash) {
                 return Err(MetainfoError::PathConflict { path: paths.display(file.id) });
             }
             if !same.is_empty() {
