@@ -1,0 +1,208 @@
+//! Linux: paths resolved by the kernel without links, vectored transfers, reads that do not wait.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use super::portable;
+use crate::disk::{Access, Stat};
+
+/// Set once the kernel (before 5.6, or behind a filter) has refused `openat2`.
+static NO_OPENAT2: AtomicBool = AtomicBool::new(false);
+
+#[derive(Debug)]
+pub(super) struct Root(OwnedFd);
+
+impl Root {
+    pub(super) fn root(path: &Path) -> io::Result<Root> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let dir = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(path)?;
+        Ok(Root(dir.into()))
+    }
+
+    pub(super) fn stat(&self, path: &[&str]) -> io::Result<Stat> {
+        let file = File::from(self.at(path, libc::O_PATH | libc::O_NOFOLLOW)?);
+        file.metadata().map(|meta| portable::stat(&meta))
+    }
+
+    pub(super) fn open(&self, path: &[&str], access: Access) -> io::Result<File> {
+        let flags = match access {
+            Access::Read => libc::O_RDONLY,
+            Access::Write => libc::O_RDWR,
+            Access::Create => libc::O_RDWR | libc::O_CREAT,
+        };
+        // Without O_NONBLOCK a pipe that stands in a file's place would block the open for ever.
+        let file = File::from(self.at(path, flags | libc::O_NOCTTY | libc::O_NONBLOCK)?);
+        let meta = file.metadata()?;
+        if meta.is_dir() {
+            return Err(io::Error::from_raw_os_error(libc::EISDIR));
+        }
+        if !meta.is_file() {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        Ok(file)
+    }
+
+    pub(super) fn make_dir(&self, path: &[&str]) -> io::Result<()> {
+        let (parent, name) = self.parent(path)?;
+        // SAFETY: `parent` is an open descriptor and `name` a string that ends in NUL; both live through the call.
+        check(unsafe { libc::mkdirat(parent.as_raw_fd(), name.as_ptr(), 0o777) }).map(drop)
+    }
+
+    pub(super) fn remove(&self, path: &[&str]) -> io::Result<()> {
+        let (parent, name) = self.parent(path)?;
+        // SAFETY: `parent` is an open descriptor and `name` a string that ends in NUL; both live through the call.
+        check(unsafe { libc::unlinkat(parent.as_raw_fd(), name.as_ptr(), 0) }).map(drop)
+    }
+
+    pub(super) fn sync_dir(&self, path: &[&str]) -> io::Result<()> {
+        File::from(self.at(path, libc::O_RDONLY | libc::O_DIRECTORY)?).sync_all()
+    }
+
+    pub(super) fn free_space(&self) -> io::Result<Option<u64>> {
+        // SAFETY: `statvfs` is plain data, for which zeros are a value.
+        let mut info: libc::statvfs = unsafe { std::mem::zeroed() };
+        // SAFETY: the descriptor is open, and `info` is a `statvfs` to fill that lives through the call.
+        check(unsafe { libc::fstatvfs(self.0.as_raw_fd(), &mut info) })?;
+        Ok(Some(info.f_bavail.saturating_mul(info.f_frsize)))
+    }
+
+    fn parent(&self, path: &[&str]) -> io::Result<(OwnedFd, CString)> {
+        let Some((name, parents)) = path.split_last() else {
+            return Err(io::Error::from_raw_os_error(libc::EISDIR));
+        };
+        Ok((self.at(parents, libc::O_PATH | libc::O_DIRECTORY)?, name_of(name)?))
+    }
+
+    /// Opens a path below the root; no component is followed if it is a link.
+    fn at(&self, path: &[&str], flags: i32) -> io::Result<OwnedFd> {
+        let flags = flags | libc::O_CLOEXEC;
+        if !NO_OPENAT2.load(Relaxed) {
+            match open_beneath(self.0.as_raw_fd(), path, flags) {
+                Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
+                    if error.raw_os_error() == Some(libc::ENOSYS) {
+                        NO_OPENAT2.store(true, Relaxed);
+                    }
+                }
+                result => return result,
+            }
+        }
+        self.step_by_step(path, flags)
+    }
+
+    /// The same for kernels without `openat2`: each component is opened by itself, without following it.
+    fn step_by_step(&self, path: &[&str], flags: i32) -> io::Result<OwnedFd> {
+        let Some((name, parents)) = path.split_last() else {
+            return open_at(self.0.as_raw_fd(), ".", flags);
+        };
+        let mut dir: Option<OwnedFd> = None;
+        for parent in parents {
+            let at = dir.as_ref().map_or(self.0.as_raw_fd(), AsRawFd::as_raw_fd);
+            // O_PATH with O_NOFOLLOW opens a link itself, which O_DIRECTORY then refuses as no folder.
+            let next = open_at(at, parent, libc::O_PATH | libc::O_NOFOLLOW | libc::O_CLOEXEC)?;
+            let next = File::from(next);
+            let kind = next.metadata()?.file_type();
+            if kind.is_symlink() {
+                return Err(io::Error::from_raw_os_error(libc::ELOOP));
+            }
+            if !kind.is_dir() {
+                return Err(io::Error::from_raw_os_error(libc::ENOTDIR));
+            }
+            dir = Some(next.into());
+        }
+        let at = dir.as_ref().map_or(self.0.as_raw_fd(), AsRawFd::as_raw_fd);
+        open_at(at, name, flags | libc::O_NOFOLLOW)
+    }
+}
+
+fn name_of(name: &str) -> io::Result<CString> {
+    // Safe names are never empty, `.` or `..` and hold no `/` or NUL: this is the second wall.
+    if name.is_empty() || name == ".." || name.contains('/') {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    CString::new(name).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
+}
+
+fn open_at(dir: RawFd, name: &str, flags: i32) -> io::Result<OwnedFd> {
+    let name = name_of(name)?;
+    // SAFETY: `dir` is open and `name` ends in NUL; both live through the call, which touches no other memory of ours.
+    let fd = check(unsafe { libc::openat(dir, name.as_ptr(), flags, 0o666) })?;
+    // SAFETY: the call has just given us this descriptor, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn open_beneath(dir: RawFd, path: &[&str], flags: i32) -> io::Result<OwnedFd> {
+    for name in path {
+        name_of(name)?;
+    }
+    let path = if path.is_empty() { ".".to_owned() } else { path.join("/") };
+    let path = CString::new(path).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+    // SAFETY: `open_how` is plain data, for which zeros are a value.
+    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
+    how.flags = flags as u64;
+    how.mode = if flags & libc::O_CREAT != 0 { 0o666 } else { 0 };
+    how.resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS;
+    let size = size_of::<libc::open_how>();
+    // SAFETY: `path` ends in NUL, `how` is an `open_how` of `size` bytes; both live through the call, which only reads.
+    let fd = unsafe { libc::syscall(libc::SYS_openat2, dir, path.as_ptr(), &raw const how, size) };
+    let fd = check(i32::try_from(fd).unwrap_or(-1))?;
+    // SAFETY: the call has just given us this descriptor, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+pub(super) fn read(file: &File, into: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize> {
+    let (count, at) = (count(into.len()), position(offset)?);
+    // SAFETY: `IoSliceMut` has the layout of `iovec` (std), the slices are ours alone for the call, which fills at most
+    // their lengths.
+    size(unsafe { libc::preadv(file.as_raw_fd(), into.as_mut_ptr().cast(), count, at) })
+}
+
+pub(super) fn read_cached(file: &File, into: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<Option<usize>> {
+    let (count, at) = (count(into.len()), position(offset)?);
+    // SAFETY: as in `read`.
+    let n = unsafe { libc::preadv2(file.as_raw_fd(), into.as_mut_ptr().cast(), count, at, libc::RWF_NOWAIT) };
+    match size(n) {
+        Ok(n) => Ok(Some(n)),
+        // EAGAIN: not in the page cache. The others: this file system or kernel cannot tell.
+        Err(error)
+            if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EOPNOTSUPP | libc::EINVAL | libc::ENOSYS)) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+pub(super) fn write(file: &File, from: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
+    let (count, at) = (count(from.len()), position(offset)?);
+    // SAFETY: `IoSlice` has the layout of `iovec` (std); the slices live through the call, which only reads them.
+    size(unsafe { libc::pwritev(file.as_raw_fd(), from.as_ptr().cast(), count, at) })
+}
+
+/// Descriptors that this process may have open; `None` when the system does not tell.
+pub(super) fn descriptor_limit() -> Option<usize> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is an `rlimit` to fill that lives through the call.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) }).ok()?;
+    usize::try_from(limit.rlim_cur).ok()
+}
+
+/// IOV_MAX is 1,024 on Linux; callers go on after a short transfer.
+fn count(slices: usize) -> i32 {
+    slices.min(1024) as i32
+}
+
+fn position(offset: u64) -> io::Result<i64> {
+    i64::try_from(offset).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))
+}
+
+fn size(n: isize) -> io::Result<usize> {
+    usize::try_from(n).map_err(|_| io::Error::last_os_error())
+}
+
+fn check(result: i32) -> io::Result<i32> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}

@@ -1,0 +1,205 @@
+//! The only place that touches the disk, and the only one that knows which system it runs on.
+// What the pure crates are kept from is what this folder is for.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
+
+mod errno;
+#[cfg(feature = "failpoints")]
+pub mod failpoint;
+#[cfg(target_os = "linux")]
+mod linux;
+mod portable;
+
+use std::fs::File;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::path::Path;
+
+use crate::disk::{Access, Disk, Fault, Stat};
+
+/// Which of the system's interfaces are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SysMode {
+    /// The best of this system.
+    #[default]
+    Native,
+    /// Only what every system has: the standard library.
+    Portable,
+}
+
+impl SysMode {
+    /// The mode that `BITLODE_SYS` asks for: `portable`, or anything else for the best.
+    pub fn parse(value: Option<&str>) -> SysMode {
+        if value == Some("portable") { SysMode::Portable } else { SysMode::Native }
+    }
+}
+
+/// The disk of this machine.
+#[derive(Debug, Clone, Copy)]
+pub struct RealDisk {
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    mode: SysMode,
+}
+
+/// An open root folder of [`RealDisk`].
+#[derive(Debug)]
+pub struct Root(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    #[cfg(target_os = "linux")]
+    Native(linux::Root),
+    Portable(portable::Root),
+}
+
+impl RealDisk {
+    /// The disk, used in this way.
+    pub fn new(mode: SysMode) -> RealDisk {
+        RealDisk { mode }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn native(&self) -> bool {
+        self.mode == SysMode::Native
+    }
+}
+
+/// Files that may be open at once in one engine: a quarter of the process's limit, at most 256.
+pub fn open_files_limit(mode: SysMode) -> usize {
+    #[cfg(target_os = "linux")]
+    if mode == SysMode::Native {
+        return linux::descriptor_limit().map_or(256, |limit| (limit / 4).clamp(8, 256));
+    }
+    let _ = mode;
+    64
+}
+
+macro_rules! on {
+    ($root:expr, $name:ident ( $($arg:expr),* )) => {
+        match &$root.0 {
+            #[cfg(target_os = "linux")]
+            Kind::Native(root) => root.$name($($arg),*),
+            Kind::Portable(root) => root.$name($($arg),*),
+        }
+    };
+}
+
+impl Disk for RealDisk {
+    type Dir = Root;
+    type File = File;
+
+    fn open_root(&self, path: &Path, create: bool) -> Result<Root, Fault> {
+        if create {
+            make_root(path).map_err(errno::fault)?;
+        }
+        #[cfg(target_os = "linux")]
+        if self.native() {
+            return linux::Root::root(path).map(|root| Root(Kind::Native(root))).map_err(errno::fault);
+        }
+        portable::Root::root(path).map(|root| Root(Kind::Portable(root))).map_err(errno::fault)
+    }
+
+    fn stat(&self, root: &Root, path: &[&str]) -> Result<Option<Stat>, Fault> {
+        match on!(root, stat(path)).map_err(errno::fault) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Fault::Missing) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    fn open(&self, root: &Root, path: &[&str], access: Access) -> Result<File, Fault> {
+        on!(root, open(path, access)).map_err(errno::fault)
+    }
+
+    fn make_dir(&self, root: &Root, path: &[&str]) -> Result<bool, Fault> {
+        match on!(root, make_dir(path)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match self.stat(root, path)? {
+                Some(stat) if stat.kind == crate::disk::Kind::Dir => Ok(false),
+                Some(stat) if stat.kind == crate::disk::Kind::Other => Err(Fault::Symlink),
+                _ => Err(Fault::WrongKind),
+            },
+            Err(error) => Err(errno::fault(error)),
+        }
+    }
+
+    fn remove(&self, root: &Root, path: &[&str]) -> Result<bool, Fault> {
+        match on!(root, remove(path)).map_err(errno::fault) {
+            Ok(()) => Ok(true),
+            Err(Fault::Missing) => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    fn sync_dir(&self, root: &Root, path: &[&str]) -> Result<(), Fault> {
+        on!(root, sync_dir(path)).map_err(errno::fault)
+    }
+
+    fn free_space(&self, root: &Root) -> Result<Option<u64>, Fault> {
+        on!(root, free_space()).map_err(errno::fault)
+    }
+
+    fn file_stat(&self, file: &File) -> Result<Stat, Fault> {
+        file.metadata().map(|meta| portable::stat(&meta)).map_err(errno::fault)
+    }
+
+    fn read(&self, file: &File, into: &mut [IoSliceMut<'_>], offset: u64) -> Result<usize, Fault> {
+        #[cfg(target_os = "linux")]
+        if self.native() {
+            return retry(|| linux::read(file, into, offset));
+        }
+        retry(|| portable::read(file, into, offset))
+    }
+
+    fn read_cached(&self, file: &File, into: &mut [IoSliceMut<'_>], offset: u64) -> Result<Option<usize>, Fault> {
+        #[cfg(target_os = "linux")]
+        if self.native() {
+            return match retry(|| linux::read_cached(file, into, offset)) {
+                Ok(n) => Ok(n),
+                Err(fault) => Err(fault),
+            };
+        }
+        let _ = (file, into, offset);
+        Ok(None)
+    }
+
+    fn write(&self, file: &File, from: &[IoSlice<'_>], offset: u64) -> Result<usize, Fault> {
+        #[cfg(target_os = "linux")]
+        if self.native() {
+            return retry(|| linux::write(file, from, offset));
+        }
+        retry(|| portable::write(file, from, offset))
+    }
+
+    fn sync(&self, file: &File) -> Result<(), Fault> {
+        retry(|| file.sync_data())
+    }
+}
+
+/// Runs `call` until it is not interrupted.
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> Result<T, Fault> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result.map_err(errno::fault),
+        }
+    }
+}
+
+/// Makes the folder and its parents; each new name is made durable.
+fn make_root(path: &Path) -> io::Result<()> {
+    let mut missing = Vec::new();
+    let mut at = path;
+    while !at.as_os_str().is_empty() && std::fs::metadata(at).is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
+        missing.push(at);
+        let Some(parent) = at.parent() else { break };
+        at = parent;
+    }
+    for dir in missing.into_iter().rev() {
+        match std::fs::create_dir(dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        portable::sync_folder(parent)?;
+    }
+    Ok(())
+}
