@@ -28,6 +28,8 @@ mod timers;
 mod torrent;
 mod types;
 
+/// Bytes of content that a read gives.
+pub use bitlode_base::Chunk as ReadData;
 pub use bitlode_storage::Mode;
 pub use bitlode_swarm::{Candidate, PeerSnapshot, Source};
 pub use fact::{COUNTERS, Counter, Fact, HaveChange, Phase, State};

@@ -152,10 +152,9 @@ impl Shard {
     /// A swarm hit a bug: its torrent ends; its store makes durable what was written.
     pub(crate) fn broken_swarm(&mut self, t: &mut Torrent) {
         self.panicked(Some(t.id), "swarm");
-        // Its state is not to be trusted, and so not its destructor either.
-        if let Some(swarm) = t.swarm.take() {
-            std::mem::forget(swarm);
-        }
+        // Its state is not to be trusted, and so not its end either.
+        let swarm = t.swarm.take();
+        let _ = caught(|| drop(swarm));
         t.last_barrier = t.store.is_some();
         self.fail(t, Code::Internal, "a bug in the swarm was hit; what was verified is kept".to_owned());
     }
@@ -163,9 +162,8 @@ impl Shard {
     /// A store hit a bug: its torrent ends with what its last barrier made durable.
     pub(crate) fn broken_store(&mut self, t: &mut Torrent) {
         self.panicked(Some(t.id), "store");
-        if let Some(store) = t.store.take() {
-            std::mem::forget(store);
-        }
+        let store = t.store.take();
+        let _ = caught(|| drop(store));
         t.reads.clear();
         self.fail(t, Code::Internal, "a bug in storage was hit; what was durable is kept".to_owned());
     }

@@ -67,6 +67,7 @@ pub fn swarm(settings: &Settings) -> bitlode_swarm::Limits {
             name_bytes: settings.max_extension_name_bytes,
             client_bytes: settings.max_client_bytes,
             reqq: settings.max_peer_queue,
+            metadata_size: settings.max_metadata_bytes,
         },
         metadata_bytes: settings.max_metadata_bytes,
         metadata_requests: settings.max_metadata_requests,

@@ -179,6 +179,9 @@ impl Shard {
 
     /// Goes on with what users read.
     pub(crate) fn pump_readers(&mut self, now: Time, t: &mut Torrent) {
+        if t.readers.idle() {
+            return;
+        }
         let ahead = self.settings.read_ahead_bytes as u64;
         let Some(info) = t.info.clone().filter(|_| Shard::readable(t)) else { return };
         while let Some((read, part)) = t.readers.next(&info.layout, &t.have, ahead, t.grant.upload) {

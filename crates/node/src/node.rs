@@ -32,6 +32,11 @@ impl Node {
         Node(Shard::new(config))
     }
 
+    /// The port that peers can reach us at: torrents added from now on tell it to their peers.
+    pub fn set_listen_port(&mut self, port: Option<u16>) {
+        self.0.listen_port = port;
+    }
+
     // Carriers
 
     /// A connection was accepted.

@@ -46,8 +46,9 @@ pub(crate) struct Readers {
 }
 
 impl Readers {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.list.is_empty()
+    /// Whether there is nothing to read and nothing to take back.
+    pub(crate) fn idle(&self) -> bool {
+        self.list.is_empty() && self.urgent.is_empty()
     }
 
     /// Opens a read; false when the range is not inside the file.
@@ -130,7 +131,7 @@ impl Readers {
 
     /// The pieces that the readers wait for, nearest first and the readers in turn; `None` when that is what was said last.
     pub(crate) fn urgent(&mut self, layout: &Layout, have: &Bitfield, ahead: u64) -> Option<&[PieceIndex]> {
-        if self.list.is_empty() && self.urgent.is_empty() {
+        if self.idle() {
             return None;
         }
         let spans: Vec<(u32, u32)> = self

@@ -360,12 +360,7 @@ impl Torrents {
         self.ids.keys().copied()
     }
 
-    /// Puts a torrent on the list of those that must be drained.
-    pub(crate) fn touch(&mut self, slot: u32) {
-        self.dirty.push(slot);
-    }
-
-    /// The same for all.
+    /// Puts all torrents on the list of those that must be drained.
     pub(crate) fn touch_all(&mut self) {
         self.dirty.extend(self.ids.values());
     }

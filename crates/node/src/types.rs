@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use bitlode_base::{Choice, Code, FileIndex, Pool, Secret, Time};
+use bitlode_base::{Choice, Code, FileIndex, Pool, Time};
 use bitlode_conn::Conn;
 use bitlode_hash::InfoHashes;
 use bitlode_metainfo::Info;
@@ -23,8 +23,6 @@ pub struct NodeConfig {
     pub pool: Pool,
     /// What the shards share.
     pub session: Arc<Mutex<Session>>,
-    /// Bytes that nobody may guess.
-    pub secret: Secret,
     /// Choices that nobody gains by predicting.
     pub choice: Choice,
     /// The name peers see in the extended handshake (BEP 10 `v`).

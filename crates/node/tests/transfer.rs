@@ -1,0 +1,53 @@
+//! Two and more nodes joined in memory.
+
+mod support;
+
+use bitlode_base::{Code, FileIndex};
+use bitlode_node::{Counter, COUNTERS, Fact, HaveChange, Mode, Phase, ReadId, ReadRange};
+use bitlode_session::Settings;
+use support::{Content, World};
+
+fn completed(world: &World, host: usize) -> bool {
+    world.hosts[host].facts.iter().any(|fact| matches!(fact, Fact::Completed { .. }))
+}
+
+#[test]
+fn a_torrent_comes_over_whole() {
+    let content = Content::new(1, 64 * 1024, &[100_000, 0, 1, 300_000, 49_999]);
+    let mut world = World::default();
+    let (a, b) = (world.host(Settings::default()), world.host(Settings::default()));
+    let seed = world.seed(a, 1, &content);
+    let leech = world.leech(b, 1, &content);
+    assert_eq!(world.state(a, seed).phase, Phase::Seeding);
+    world.meet(b, leech, a);
+    assert!(world.run(60, |world| completed(world, b)), "{:?}", world.hosts[b].facts);
+    assert!(world.has(b, &content));
+    let state = world.state(b, leech);
+    assert_eq!((state.phase, state.complete, state.peers), (Phase::Seeding, true, 0), "two seeds part");
+    assert_eq!((state.have, state.durable, state.verified_bytes), (state.pieces, state.pieces, 450_000));
+    let HaveChange::Whole(_) = state.changes else { panic!("the first state has all") };
+    let mut counters = [0.0; COUNTERS];
+    assert!(world.hosts[b].node.counters(leech, &mut counters));
+    assert_eq!(counters[Counter::Downloaded as usize], 450_000.0);
+    assert_eq!((counters[Counter::Left as usize], counters[Counter::Durable as usize]), (0.0, 450_000.0));
+    assert!(world.hosts[a].node.counters(seed, &mut counters));
+    assert_eq!(counters[Counter::Uploaded as usize], 450_000.0);
+    // Everything is still then, and all memory is back.
+    world.run(600, |_| false);
+    assert_eq!((world.hosts[a].pool.in_use(), world.hosts[b].pool.in_use()), (0, 0));
+}
+
+#[test]
+fn a_magnet_link_fetches_its_metadata_and_then_its_content() {
+    let content = Content::new(2, 32 * 1024, &[200_000, 70_000]);
+    let mut world = World::default();
+    let (a, b) = (world.host(Settings::default()), world.host(Settings::default()));
+    world.seed(a, 1, &content);
+    let leech = world.add(b, 1, content.info.hashes, None, Mode::Download { overwrite: false });
+    assert_eq!(world.state(b, leech).phase, Phase::Metadata);
+    world.meet(b, leech, a);
+    assert!(world.run(120, |world| completed(world, b)), "{:?}", world.hosts[b].facts);
+    assert!(world.has(b, &content));
+    let known = |fact: &Fact| matches!(fact, Fact::Metadata { info, .. } if info.raw == content.info.raw);
+    assert_eq!(world.hosts[b].facts.iter().filter(|fact| known(fact)).count(), 1);
+}
