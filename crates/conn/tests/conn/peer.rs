@@ -43,7 +43,8 @@ pub(crate) fn block(piece: u32, number: u32) -> BlockRef {
 /// The bytes that every test means by a block.
 pub(crate) fn content(block: BlockRef) -> Vec<u8> {
     let mut choice = Choice::new(u64::from(block.piece.0) << 32 | u64::from(block.begin));
-    (0..block.len).map(|_| choice.next() as u8).collect()
+    let words = (0..block.len.div_ceil(8)).flat_map(|_| choice.next().to_le_bytes());
+    words.take(block.len as usize).collect()
 }
 
 pub(crate) fn frame(message: &Message<'_>) -> Vec<u8> {
@@ -58,8 +59,10 @@ pub(crate) fn piece(block: BlockRef) -> Vec<u8> {
 
 /// Takes up to `most` bytes that the connection wants to send.
 pub(crate) fn take(conn: &mut Conn, now: Time, most: usize) -> Vec<u8> {
-    let mut bytes: Vec<u8> = conn.send_plan().as_io_slices().iter().flat_map(|slice| slice.iter().copied()).collect();
-    bytes.truncate(most);
+    let mut bytes = Vec::new();
+    for slice in conn.send_plan().as_io_slices() {
+        bytes.extend_from_slice(&slice[..slice.len().min(most - bytes.len())]);
+    }
     conn.sent(now, bytes.len());
     bytes
 }
