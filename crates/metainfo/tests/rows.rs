@@ -347,9 +347,9 @@ fn the_announce_key_counts_only_without_a_list_and_schemes_are_checked() {
         tiers.iter().map(|tier| tier.iter().map(|url| url.to_string()).collect()).collect::<Vec<Vec<_>>>()
     };
     assert_eq!(with(b"8:announce11:udp://t:1/a"), (urls(&[&["udp://t:1/a"]]), 0));
-    assert_eq!(with(b"8:announce11:udp://t:1/a13:announce-listlleleee"), (urls(&[&["udp://t:1/a"]]), 0));
+    assert_eq!(with(b"8:announce11:udp://t:1/a13:announce-listllelee"), (urls(&[&["udp://t:1/a"]]), 0));
     assert_eq!(
-        with(b"8:announce11:udp://t:1/a13:announce-listl10:http://b/cl7:gopher:el9:wss://d/eee"),
+        with(b"8:announce11:udp://t:1/a13:announce-listll10:http://b/cel7:gopher:el9:wss://d/eee"),
         (urls(&[&["http://b/c"], &["wss://d/e"]]), 1)
     );
     assert_eq!(with(b"8:announcei5e"), (urls(&[]), 1));
