@@ -10,6 +10,9 @@ use bitlode_metainfo::Info;
 use bitlode_session::{Settings, TorrentId};
 use bitlode_storage::SysMode;
 
+/// What the engine calls when there is something to drain: it must return at once and may not call the engine.
+pub type Bell = Arc<dyn Fn() + Send + Sync>;
+
 /// How an engine is opened.
 #[derive(Debug, Clone)]
 pub struct Options {

@@ -1,93 +1,377 @@
 //! The engine as its user sees it: commands in, one doorbell out, `drain`.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::Builder;
+use std::time::{Duration, Instant};
 
-use bitlode_base::Code;
-use bitlode_session::TorrentId;
+use bitlode_base::{Choice, Code, Coded, Pool, Secret};
+use bitlode_node::{NodeConfig, ReadRange};
+use bitlode_session::{Session, ShardId, TorrentId};
+use bitlode_storage::FilePool;
+use bitlode_storage::sys::{RealDisk, open_files_limit};
 
-use crate::api::{Command, Drained, Failure, Options, ReaderId, RequestId, ShardLoad, StreamId};
+use crate::address::refusal;
+use crate::api::{Bell, Command, Drained, Failure, Options, Purpose, ReaderId, RequestId, ShardLoad, StreamId};
+use crate::control::{Control, Leaving, Task};
+use crate::outbox::{self, Outbox};
+use crate::resolve::{self, Resolver};
+use crate::shard::Shard;
+use crate::shared::{Letter, Load, Order, Shared, lock};
+use crate::sys::{self, Sys};
+use crate::threads::{Threads, panic_message};
+use crate::workers::Workers;
 
-/// What the engine calls when there is something to drain: it must return at once and may not call the engine.
-pub type Bell = Arc<dyn Fn() + Send + Sync>;
+/// The most shards that an engine has, whatever is asked for.
+const SHARDS_MOST: u16 = 64;
 
-/// A running engine. Every method returns at once; no thread of the engine ever waits for the caller.
+/// A running engine. Every method returns at once, but for [`Engine::shutdown`]; no thread of the engine ever waits for
+/// the caller. Dropping it shuts it down.
 pub struct Engine {
-    closed: Failure,
+    shared: Arc<Shared>,
+    tasks: Sender<Task>,
+    resolver: Resolver,
+    /// Shards, control and creations; then the threads that may be stuck in a disk.
+    threads: Arc<Threads>,
+    disk_threads: Threads,
+    closing: AtomicBool,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("shards", &self.shared.loads.len()).finish_non_exhaustive()
+    }
 }
 
 impl Engine {
-    /// Starts the threads. `bell` is rung at most once until the next [`Engine::drain`].
+    /// Starts the threads. `bell` is rung at most once until the next [`Engine::drain`], on any thread.
+    ///
+    /// Errors: `ERR_INVALID_OPTION` for a setting out of range, `ERR_OUT_OF_MEMORY` when the system gives no thread or
+    /// no poll.
     pub fn open(options: Options, bell: Bell) -> Result<Engine, Failure> {
-        let _ = (options, bell);
-        Ok(Engine { closed: Failure { code: Code::Closed, message: "the engine is closed".into() } })
+        let settings = Arc::new(options.settings);
+        settings.validate().map_err(|error| Failure { code: error.code(), message: error.to_string() })?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let default = if options.network { u16::try_from(cores).unwrap_or(u16::MAX).min(settings.max_shards) } else { 1 };
+        let shards = options.shards.unwrap_or(default).clamp(1, SHARDS_MOST);
+
+        let mut secret = Secret::new(sys::entropy().map_err(|error| scarce("randomness", &error))?);
+        let pool = Pool::new(settings.memory);
+        let session = Session::new(settings.clone(), secret.fork(), pool.budget(), shards);
+        let limits = outbox::Limits {
+            records: settings.drain_records as usize,
+            bytes: settings.drain_bytes,
+            facts: settings.log_facts as usize,
+        };
+        let outbox = Arc::new(Outbox::new(limits, bell));
+        let (threads, disk_threads) = (Arc::new(Threads::default()), Threads::default());
+        let hears = outbox.clone();
+        let panicked = move |why| hears.poison(format!("a disk thread panicked: {why}"));
+        let workers = Workers::start(usize::from(settings.max_disk_threads), &disk_threads, Arc::new(panicked));
+        let workers = workers.map_err(|error| scarce("threads", &error))?;
+        let open_files = open_files_limit(options.sys).min(settings.max_open_files as usize);
+        let shared = Arc::new(Shared {
+            sys: Sys::new(options.sys),
+            network: options.network,
+            started: Instant::now(),
+            session: Arc::new(Mutex::new(session)),
+            files: Arc::new(FilePool::new(RealDisk::new(options.sys), open_files)),
+            outbox,
+            workers,
+            inboxes: OnceLock::new(),
+            loads: (0..shards).map(|_| Load::default()).collect(),
+            torrents: Mutex::default(),
+            streams: Mutex::default(),
+            readers: Mutex::default(),
+            listening: Mutex::default(),
+            numbers: AtomicU64::new(0),
+            pool,
+            settings,
+        });
+        let resolver = Resolver::new(resolve::Limits {
+            threads: shared.settings.dns_concurrency as usize,
+            timeout: shared.settings.dns_timeout,
+            addresses: shared.settings.dns_addresses as usize,
+        });
+        let (tasks, received) = channel();
+        // From here on an early return stops what has been started: dropping the engine shuts it down.
+        let engine = Engine { shared, tasks, resolver, threads, disk_threads, closing: AtomicBool::new(false) };
+        engine.start(shards, &mut secret, &options.client, received)?;
+        Ok(engine)
     }
 
-    /// Checks and queues a command; its reply carries the number that is returned. `ERR_CLOSED` after the end.
+    fn start(
+        &self,
+        shards: u16,
+        secret: &mut Secret,
+        client: &str,
+        tasks: std::sync::mpsc::Receiver<Task>,
+    ) -> Result<(), Failure> {
+        let leaving = Arc::new(Leaving::default());
+        let mut made = Vec::new();
+        for number in 0..shards {
+            let config = NodeConfig {
+                shard: ShardId(number),
+                settings: self.shared.settings.clone(),
+                pool: self.shared.pool.clone(),
+                session: self.shared.session.clone(),
+                choice: Choice::new(secret.next()),
+                client: client.to_owned(),
+                listen_port: None,
+            };
+            let shard = Shard::new(config, self.shared.clone(), leaving.clone());
+            made.push(shard.map_err(|error| scarce("polls", &error))?);
+        }
+        // Set before any thread runs, so that every shard can write to every other.
+        let _ = self.shared.inboxes.set(made.iter().map(Shard::inbox).collect());
+        for (number, shard) in made.into_iter().enumerate() {
+            self.spawn(format!("bitlode-shard-{number}"), move || shard.run())?;
+        }
+        let control = Control::new(self.shared.clone(), leaving, Arc::downgrade(&self.threads), tasks);
+        self.spawn("bitlode-control".into(), move || control.run())
+    }
+
+    /// A thread whose panic ends the engine, not the process.
+    fn spawn(&self, name: String, run: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+        let (shared, named) = (self.shared.clone(), name.clone());
+        let guarded = move || {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+                let why = panic_message(&*panic);
+                tracing::error!(thread = named, why, "a thread of the engine panicked");
+                shared.outbox.poison(format!("{named} panicked: {why}"));
+                shared.tell_all(|| Letter::Stop);
+            }
+        };
+        let spawned = self.threads.spawn(Builder::new().name(name), guarded);
+        spawned.map_err(|error| scarce("threads", &error))
+    }
+
+    /// Checks and queues a command; its one reply carries the number that is returned.
+    ///
+    /// Errors: `ERR_CLOSED` after [`Command::Close`] or [`Engine::shutdown`], `ERR_INTERNAL` after the engine failed,
+    /// `ERR_NOT_FOUND` for a torrent that is not here, `ERR_INVALID_OPTION`.
     pub fn command(&self, command: Command) -> Result<RequestId, Failure> {
-        let _ = command;
-        Err(self.closed.clone())
+        if self.closing.load(Relaxed) {
+            return Err(closed());
+        }
+        self.check(&command)?;
+        let request = RequestId(self.shared.number());
+        self.shared.outbox.accept(request)?;
+        if matches!(command, Command::Close) && self.closing.swap(true, Relaxed) {
+            self.shared.outbox.reply(request, Err(closed()));
+        } else {
+            self.dispatch(request, command);
+        }
+        Ok(request)
     }
 
-    /// What happened since the last call: at most 4,096 records; `more` says that the bell rings again.
+    fn check(&self, command: &Command) -> Result<(), Failure> {
+        let invalid = |message: String| Err(Failure { code: Code::InvalidOption, message });
+        let network = self.shared.network;
+        match command {
+            Command::Listen { .. } | Command::Dial { .. } if !network => {
+                invalid("The engine was opened without network".into())
+            }
+            Command::Listen { addrs } if addrs.is_empty() => invalid("Expected an address to listen on".into()),
+            Command::Dial { host, port, .. } if host.is_empty() || *port == 0 => {
+                invalid(format!("Expected a host and a port from 1 to 65535, got `{host}:{port}`"))
+            }
+            Command::OpenReader { start, end, .. } if start > end => {
+                invalid(format!("Expected a range of bytes, got `{start}..{end}`"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn dispatch(&self, request: RequestId, command: Command) {
+        match command {
+            Command::Listen { addrs } => self.control(request, Task::Listen(request, addrs)),
+            Command::Add(wish) => self.control(request, Task::Add(request, Box::new(wish))),
+            Command::Create(wish) => self.control(request, Task::Create(request, Box::new(wish))),
+            Command::CancelCreate(which) => self.control(request, Task::CancelCreate(request, which)),
+            Command::Close => self.control(request, Task::Close(request)),
+            Command::Dial { host, port, purpose } => self.dial(request, &host, port, purpose),
+            Command::Remove(torrent) => self.order(request, torrent, Order::Remove),
+            Command::Run(torrent, run) => self.order(request, torrent, Order::Run(run)),
+            Command::Check(torrent) => self.order(request, torrent, Order::Check),
+            Command::CancelCheck(torrent) => self.order(request, torrent, Order::CancelCheck),
+            Command::AddPeers(torrent, addrs, source) => self.order(request, torrent, Order::AddPeers(addrs, source)),
+            Command::Peers(torrent) => self.order(request, torrent, Order::Peers),
+            Command::Barrier(torrent) => self.order(request, torrent, Order::Barrier),
+            Command::Retry(torrent) => self.order(request, torrent, Order::Retry),
+            Command::OpenReader { torrent, file, start, end } => {
+                let reader = ReaderId(self.shared.number());
+                self.order(request, torrent, Order::Read(reader, ReadRange { file, start, end }));
+            }
+        }
+    }
+
+    fn control(&self, request: RequestId, task: Task) {
+        if self.tasks.send(task).is_err() {
+            self.shared.outbox.reply(request, Err(closed()));
+        }
+    }
+
+    fn order(&self, request: RequestId, torrent: TorrentId, order: Order) {
+        let told = self.shared.torrent(torrent).is_some_and(|entry| {
+            let letter = Letter::Order { request, torrent, order };
+            self.shared.tell(entry.shard, letter)
+        });
+        if !told {
+            self.shared.outbox.reply(request, Err(not_found("torrent")));
+        }
+    }
+
+    fn dial(&self, request: RequestId, host: &str, port: u16, purpose: Purpose) {
+        let shared = self.shared.clone();
+        let name = host.to_owned();
+        let answer = move |result: Result<Vec<SocketAddr>, Failure>| {
+            let addrs = match result {
+                Ok(addrs) => addrs,
+                Err(failure) => return shared.outbox.reply(request, Err(failure)),
+            };
+            let refused = addrs.iter().find_map(|addr| refusal(addr.ip(), purpose).map(|why| (addr.ip(), why)));
+            let addrs: Vec<_> = addrs.into_iter().filter(|addr| refusal(addr.ip(), purpose).is_none()).collect();
+            match (addrs.is_empty(), refused) {
+                (true, Some((ip, why))) => {
+                    let message = format!("{name} leads to {ip}, {why}: a URL of a torrent may not");
+                    shared.outbox.reply(request, Err(Failure { code: Code::SsrfBlocked, message }));
+                }
+                // Exactly the checked addresses are connected to: nothing is resolved again.
+                _ => drop(shared.tell(ShardId(0), Letter::Connect { request, addrs })),
+            }
+        };
+        self.resolver.ask(host, port, Box::new(answer));
+    }
+
+    /// What happened since the last call: at most 4,096 records or 1 MiB; `more` says that the bell rings again.
     pub fn drain(&self) -> Drained {
-        Drained::default()
+        self.shared.outbox.drain()
     }
 
-    /// Fills `out` by [`crate::api::Counter`]; false when there is no such torrent.
+    /// Fills `out` in the order of [`crate::api::Counter`]; false when there is no such torrent.
     pub fn counters(&self, torrent: TorrentId, out: &mut [f64]) -> bool {
-        let _ = (torrent, out);
-        false
+        let Some(entry) = self.shared.torrent(torrent) else { return false };
+        for (to, from) in out.iter_mut().zip(&entry.counters) {
+            *to = f64::from_bits(from.load(Relaxed));
+        }
+        true
     }
 
-    /// Copies bytes that a stream received; 0 when there are none now (see the stream's state for its end).
+    /// Copies bytes that a stream received; 0 when there are none now (its state tells whether more can come).
     pub fn stream_read(&self, stream: StreamId, out: &mut [u8]) -> Result<usize, Failure> {
-        let _ = (stream, out);
-        Err(self.closed.clone())
+        let buffers = self.shared.stream(stream).ok_or_else(|| not_found("stream"))?;
+        let (count, tell) = buffers.read(out)?;
+        if tell {
+            self.shared.tell(ShardId(0), Letter::StreamKick { stream });
+        }
+        Ok(count)
     }
 
-    /// Queues bytes for a stream and says how many were taken; 0 when its buffer is full.
+    /// Queues bytes for a stream and says how many were taken; when not all were, the stream's state tells of room.
     pub fn stream_write(&self, stream: StreamId, bytes: &[u8]) -> Result<usize, Failure> {
-        let _ = (stream, bytes);
-        Err(self.closed.clone())
+        let buffers = self.shared.stream(stream).ok_or_else(|| not_found("stream"))?;
+        let (count, tell) = buffers.write(bytes)?;
+        if tell {
+            self.shared.tell(ShardId(0), Letter::StreamKick { stream });
+        }
+        Ok(count)
     }
 
     /// Ends writing behind what was queued (half close).
     pub fn stream_end(&self, stream: StreamId) {
-        let _ = stream;
+        if self.shared.stream(stream).is_some_and(|buffers| buffers.finish()) {
+            self.shared.tell(ShardId(0), Letter::StreamKick { stream });
+        }
     }
 
-    /// Closes a stream and forgets it.
+    /// Closes a stream and forgets it; what was queued and not sent is dropped.
     pub fn stream_close(&self, stream: StreamId) {
-        let _ = stream;
+        if lock(&self.shared.streams).remove(&stream).is_some() {
+            self.shared.outbox.forget_stream(stream);
+            self.shared.tell(ShardId(0), Letter::StreamClose { stream });
+        }
     }
 
-    /// Copies bytes that a reader has ready; 0 when there are none now (see the reader's state for its end).
+    /// Copies bytes that a reader has ready; 0 when there are none now (its state tells whether more will come).
     pub fn read_take(&self, reader: ReaderId, out: &mut [u8]) -> Result<usize, Failure> {
-        let _ = (reader, out);
-        Err(self.closed.clone())
+        let buffer = self.shared.reader(reader).ok_or_else(|| not_found("reader"))?;
+        let count = buffer.take(out)?;
+        if count > 0 {
+            let (torrent, bytes) = (buffer.torrent, count as u64);
+            self.shared.tell(buffer.shard, Letter::ReaderTaken { torrent, reader, bytes });
+        }
+        Ok(count)
     }
 
     /// Ends a reader and forgets it.
     pub fn reader_close(&self, reader: ReaderId) {
-        let _ = reader;
+        let removed = lock(&self.shared.readers).remove(&reader);
+        if let Some(buffer) = removed {
+            buffer.clear();
+            self.shared.outbox.forget_reader(reader);
+            self.shared.tell(buffer.shard, Letter::ReaderClose { torrent: buffer.torrent, reader });
+        }
     }
 
     /// Where the engine listens now.
     pub fn listening(&self) -> Vec<SocketAddr> {
-        Vec::new()
+        lock(&self.shared.listening).clone()
     }
 
-    /// What each shard has done so far.
+    /// What each shard has done so far; at most 100 ms old.
     pub fn shard_loads(&self) -> Vec<ShardLoad> {
-        Vec::new()
+        let read = |load: &Load| ShardLoad {
+            torrents: u32::try_from(load.torrents.load(Relaxed)).unwrap_or(u32::MAX),
+            busy_us: load.busy_us.load(Relaxed),
+            longest_turn_us: load.longest_turn_us.load(Relaxed),
+            cpu_us: load.cpu_us.load(Relaxed),
+        };
+        self.shared.loads.iter().map(read).collect()
     }
 
-    /// Stops and joins all threads within `limit`; false when one is stuck and was left behind, holding nothing of the
-    /// caller's. May be called again.
+    /// Stops and joins all threads within `limit`; false when one is stuck, in a disk for instance, and was left behind,
+    /// holding nothing of the caller's. The bell is given up first: once this has begun it does not ring again. What was
+    /// not answered is, with `ERR_CLOSED`. May be called again.
     pub fn shutdown(&self, limit: Duration) -> bool {
-        let _ = limit;
-        true
+        let deadline = Instant::now() + limit;
+        self.closing.store(true, Relaxed);
+        self.shared.outbox.silence();
+        self.shared.outbox.end(closed());
+        // A control thread that is gone needs no telling.
+        let _ = self.tasks.send(Task::Stop);
+        self.shared.tell_all(|| Letter::Stop);
+        self.shared.workers.stop();
+        self.resolver.stop();
+        let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+        let joined = self.threads.join(left(deadline));
+        let disk_joined = self.disk_threads.join(left(deadline));
+        lock(&self.shared.streams).clear();
+        lock(&self.shared.readers).clear();
+        joined && disk_joined
     }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let limit = self.shared.settings.join_timeout;
+        if !self.shutdown(limit * 2) {
+            tracing::warn!("a thread is stuck and was left behind");
+        }
+    }
+}
+
+fn closed() -> Failure {
+    Failure { code: Code::Closed, message: "the engine is closed".into() }
+}
+
+fn not_found(what: &str) -> Failure {
+    Failure { code: Code::NotFound, message: format!("no such {what}") }
+}
+
+fn scarce(what: &str, error: &std::io::Error) -> Failure {
+    Failure { code: Code::OutOfMemory, message: format!("the system gives no {what}: {error}") }
 }

@@ -1,0 +1,37 @@
+//! Linux.
+
+use std::io;
+use std::time::Duration;
+
+use socket2::SockRef;
+
+/// Unanswered bytes end the connection after `silence` (tcp(7), TCP_USER_TIMEOUT).
+pub(super) fn set_user_timeout(socket: &SockRef<'_>, silence: Duration) -> io::Result<()> {
+    socket.set_tcp_user_timeout(Some(silence))
+}
+
+pub(super) fn thread_cpu_us() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid place for one timespec, and the call keeps no pointer to it.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    match failed {
+        0 => u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000,
+        _ => 0,
+    }
+}
+
+pub(super) fn entropy() -> io::Result<[u8; 32]> {
+    let mut out = [0u8; 32];
+    // SAFETY: `out` is a valid place for as many bytes as are asked for, and the call keeps no pointer to it.
+    let count = unsafe { libc::getrandom(out.as_mut_ptr().cast(), out.len(), 0) };
+    // Up to 256 bytes come whole or not at all (getrandom(2)).
+    match usize::try_from(count) == Ok(out.len()) {
+        true => Ok(out),
+        false => Err(io::Error::last_os_error()),
+    }
+}
+
+pub(super) fn is_exhausted(error: &io::Error) -> bool {
+    let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+}

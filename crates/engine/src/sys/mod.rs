@@ -1,0 +1,122 @@
+//! What systems do differently. Each function has a portable way; `SysMode::Portable` takes it everywhere.
+
+#[cfg(target_os = "linux")]
+mod linux;
+
+use std::io;
+use std::time::Duration;
+
+use bitlode_storage::SysMode;
+use socket2::{SockRef, TcpKeepalive};
+
+/// The system as the engine uses it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sys {
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    native: bool,
+}
+
+impl Sys {
+    pub(crate) fn new(mode: SysMode) -> Sys {
+        Sys { native: mode != SysMode::Portable }
+    }
+
+    /// Prepares a connected socket: small messages leave at once, and a peer that vanished without a word is noticed
+    /// within about `silence` when bytes of ours wait for it.
+    pub(crate) fn tune(self, socket: SockRef<'_>, silence: Duration) -> io::Result<()> {
+        socket.set_tcp_nodelay(true)?;
+        #[cfg(target_os = "linux")]
+        if self.native {
+            return linux::set_user_timeout(&socket, silence);
+        }
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(silence / 2).with_interval(silence / 8))
+    }
+
+    /// Prepares a socket for listening on an address that a former process of ours has just left.
+    pub(crate) fn share_address(self, socket: &socket2::Socket) -> io::Result<()> {
+        // On Windows the option would let two processes listen on the same port.
+        match cfg!(unix) {
+            true => socket.set_reuse_address(true),
+            false => Ok(()),
+        }
+    }
+
+    /// CPU time of the calling thread, microseconds; 0 where the system does not tell.
+    pub(crate) fn thread_cpu_us(self) -> u64 {
+        #[cfg(target_os = "linux")]
+        if self.native {
+            return linux::thread_cpu_us();
+        }
+        0
+    }
+
+    /// Whether a read that filled less than it was given has emptied the socket, so that its next edge will tell of
+    /// more (epoll(7), question 9). Elsewhere only a read that would block re-arms the edge.
+    pub(crate) fn short_read_empties(self) -> bool {
+        cfg!(target_os = "linux") && self.native
+    }
+
+    /// Whether accepting or opening failed for lack of descriptors or memory, which passes.
+    pub(crate) fn is_exhausted(self, error: &io::Error) -> bool {
+        #[cfg(target_os = "linux")]
+        if self.native {
+            return linux::is_exhausted(error);
+        }
+        // What concerns one connection has a kind of its own; the rest concerns the process.
+        !matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::PermissionDenied
+        )
+    }
+}
+
+/// 32 bytes that nobody can guess, from the system.
+pub(crate) fn entropy() -> io::Result<[u8; 32]> {
+    #[cfg(target_os = "linux")]
+    return linux::entropy();
+    #[cfg(not(target_os = "linux"))]
+    Ok(portable_entropy())
+}
+
+/// The standard library's only door to the system's randomness: the keys of its maps, 128 bits for each thread.
+#[cfg_attr(target_os = "linux", allow(dead_code))]
+fn portable_entropy() -> [u8; 32] {
+    use std::hash::{BuildHasher, RandomState};
+    let mut hash = bitlode_hash::Sha256::new();
+    for _ in 0..4 {
+        let keyed = std::thread::spawn(|| [RandomState::new(), RandomState::new()].map(|state| state.hash_one(0u8)));
+        for part in keyed.join().unwrap_or_default() {
+            hash.update(&part.to_le_bytes());
+        }
+    }
+    hash.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn randomness_differs_each_time() {
+        assert_ne!(entropy().unwrap(), entropy().unwrap());
+        assert_ne!(portable_entropy(), portable_entropy());
+    }
+
+    #[test]
+    fn both_ways_tune_a_socket_and_only_the_native_one_knows_the_threads_cpu() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        for mode in [SysMode::Native, SysMode::Portable] {
+            let sys = Sys::new(mode);
+            sys.tune(SockRef::from(&stream), Duration::from_secs(120)).unwrap();
+            assert!(stream.nodelay().unwrap());
+        }
+        assert_eq!(Sys::new(SysMode::Portable).thread_cpu_us(), 0);
+        let mut x = 0u64;
+        (0..2_000_000u64).for_each(|i| x = std::hint::black_box(x ^ i));
+        assert!(!cfg!(target_os = "linux") || Sys::new(SysMode::Native).thread_cpu_us() > 0);
+    }
+}
