@@ -233,6 +233,8 @@ export const SETTINGS = {
   joinTimeout: { default: 2000, min: 100, max: 60000, unit: 'milliseconds', public: false },
   /** How long a graceful close may take in all. */
   closeTimeout: { default: 10000, min: 100, max: 600000, unit: 'milliseconds', public: true },
+  /** Bytes that a stream to a tracker holds in each direction. */
+  streamBufferBytes: { default: 65536, min: 4096, max: 16777216, unit: 'bytes', public: false },
   /** Bytes that `stream()` reads ahead of its reader. */
   readAheadBytes: { default: 4194304, min: 16384, max: 268435456, unit: 'bytes', public: true },
   /** Bytes of an HTTP tracker's answer as it comes. */

@@ -328,6 +328,8 @@ settings! {
     join_timeout "joinTimeout": Duration = 2 * SECOND, 100 => MINUTE; Milliseconds Inner;
     /// How long a graceful close may take in all.
     close_timeout "closeTimeout": Duration = 10 * SECOND, 100 => 10 * MINUTE; Milliseconds Public;
+    /// Bytes that a stream to a tracker holds in each direction.
+    stream_buffer_bytes "streamBufferBytes": usize = 64 * KIB, 4 * KIB => 16 * MIB; Bytes Inner;
     /// Bytes that `stream()` reads ahead of its reader.
     read_ahead_bytes "readAheadBytes": usize = 4 * MIB, 16 * KIB => 256 * MIB; Bytes Public;
 
