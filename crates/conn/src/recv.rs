@@ -420,29 +420,41 @@ impl Receiver {
     }
 
     fn feed_header(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<usize, ConnError> {
-        let want = wanted(self.head.get(..self.head_len).unwrap_or_default());
+        let want = self.wanted_of(bytes);
         let used = self.fill_head(bytes, want);
         sink.protocol(used);
         if self.head_len < want {
             return Ok(used);
         }
-        let head = self.head;
-        let head = head.get(..want.min(HEAD_LEN)).unwrap_or_default();
+        let head = *self.head.first_chunk::<HEAD_LEN>().unwrap_or(&[0; HEAD_LEN]);
+        let head = head.get(..want).unwrap_or_default();
         if want == 4 {
             if declared(head) == 0 {
                 self.end_message(); // A keep-alive.
             }
             return Ok(used);
         }
-        // Five bytes decide on the length. Those of an extended message are judged again with its id.
-        if want == ID_END || head.get(4) == Some(&id::EXTENDED) {
-            let fast = self.is_fast();
-            Rules { limits: sink.limits, pieces: self.pieces, fast }.check(head)?;
-        }
+        // The first five bytes decide on the length; those of an extended message are judged again with its id.
+        let fast = self.is_fast();
+        Rules { limits: sink.limits, pieces: self.pieces, fast }.check(head)?;
         if wanted(head) == want {
             self.begin_payload(head, sink)?;
         }
         Ok(used)
+    }
+
+    /// How many bytes the head shall have next. A whole head that is at hand is taken in one step, except an extended
+    /// message's, which is judged in two.
+    fn wanted_of(&self, bytes: &[u8]) -> usize {
+        if self.head_len == 0
+            && let Some(start @ [_, _, _, _, id]) = bytes.first_chunk::<ID_END>()
+            && *id != id::EXTENDED
+            && declared(start) != 0
+            && bytes.len() >= wanted(start)
+        {
+            return wanted(start);
+        }
+        wanted(self.head.get(..self.head_len).unwrap_or_default())
     }
 
     fn is_fast(&self) -> bool {
