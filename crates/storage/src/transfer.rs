@@ -27,7 +27,8 @@ impl<'a> Cutter<'a> {
                 self.head = next;
                 continue;
             }
-            let (front, back) = std::mem::take(&mut self.head).split_at_mut(len.min(self.head.len()));
+            let at = len.min(self.head.len());
+            let (front, back) = std::mem::take(&mut self.head).split_at_mut(at);
             len -= front.len();
             self.head = back;
             out.push(IoSliceMut::new(front));
