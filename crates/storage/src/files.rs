@@ -76,7 +76,6 @@ impl<D: Disk> Files<D> {
     /// Opens the root anew; forgets what was seen of the files unless that is to be kept.
     pub(crate) fn reopen(&self, create: bool, keep: bool) -> Result<Arc<D::Dir>, StorageError> {
         self.pool.close_all(self.key);
-        *lock(&self.root) = None;
         if !keep {
             // What is not durable yet still has to become it.
             let mut known = lock(&self.known);
@@ -87,19 +86,14 @@ impl<D: Disk> Files<D> {
         let opened = self.pool.with(|disk| disk.open_root(&self.path, create)).map_err(|fault| match fault {
             Fault::Missing | Fault::WrongKind => StorageError::Missing { path: path() },
             fault => StorageError::Disk { action: "open", path: path(), fault },
-        })?;
-        let opened = Arc::new(opened);
-        *lock(&self.root) = Some(opened.clone());
-        Ok(opened)
+        });
+        let opened = opened.map(Arc::new);
+        *lock(&self.root) = opened.as_ref().ok().cloned();
+        opened
     }
 
     pub(crate) fn root(&self) -> Result<Arc<D::Dir>, StorageError> {
         lock(&self.root).clone().ok_or_else(|| StorageError::Missing { path: self.path.display().to_string() })
-    }
-
-    /// Closes every file and the root. A later job opens again what it needs, except the root: that is for an opening one.
-    pub fn close(&self) {
-        self.pool.close_all(self.key);
     }
 
     /// What stands at a file's path now.
@@ -261,8 +255,9 @@ impl<D: Disk> Files<D> {
         if result.is_err() {
             // The handles may have reported their error and forgotten it: the next barrier opens new ones.
             self.pool.close_all(self.key);
+            let gone = result.as_ref().err().and_then(|trouble| trouble.changed);
             let mut known = lock(&self.known);
-            known.dirty.extend(dirty);
+            known.dirty.extend(dirty.into_iter().filter(|file| gone != Some(FileIndex(*file))));
             known.dirs.extend(dirs);
         }
         result
@@ -273,6 +268,10 @@ impl<D: Disk> Files<D> {
         for &index in dirty {
             let index = FileIndex(index);
             let error = |fault| Trouble::from(disk_error("sync", info, index, fault));
+            if !lock(&self.known).seen.contains_key(&index.0) {
+                // Another job has found it gone.
+                return Err(changed(info, index));
+            }
             let file = match self.pool.get(self.key, index.0, false) {
                 Some(file) => file,
                 // A handle that may write is asked for first: some systems sync nothing through any other.
@@ -282,6 +281,7 @@ impl<D: Disk> Files<D> {
                 },
             };
             let stat = disk.file_stat(&file).map_err(error)?;
+            self.look(info, index, &stat)?;
             // Data in a file that has lost its name survives no restart.
             if self.stat(info, index)?.is_none_or(|there| there.inode != stat.inode) || stat.links == 0 {
                 return Err(self.vanished(info, index));
@@ -415,6 +415,12 @@ impl<D: Disk> Files<D> {
         drop(known);
         self.pool.close(self.key, index.0);
         changed(info, index)
+    }
+}
+
+impl<D: Disk> Drop for Files<D> {
+    fn drop(&mut self) {
+        self.pool.close_all(self.key);
     }
 }
 

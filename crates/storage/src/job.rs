@@ -42,7 +42,7 @@ pub(crate) enum Work {
     Begin { marker: bool },
     Piece(PieceWork),
     Barrier { everything: bool },
-    Finish { unlink: bool },
+    Finish,
     Check { pieces: Vec<PieceIndex>, cancel: Arc<AtomicBool> },
     Read { id: u64, blocks: Vec<BlockRef> },
     Range { id: u64, file: FileIndex, offset: u64, len: u32 },
@@ -121,7 +121,7 @@ impl Job {
     /// What kind of work this is.
     pub fn kind(&self) -> JobKind {
         match self.work {
-            Work::Open { .. } | Work::Begin { .. } | Work::Finish { .. } => JobKind::Setup,
+            Work::Open { .. } | Work::Begin { .. } | Work::Finish => JobKind::Setup,
             Work::Piece(_) => JobKind::Piece,
             Work::Barrier { .. } => JobKind::Barrier,
             Work::Check { .. } => JobKind::Check,

@@ -23,6 +23,6 @@ pub struct Limits {
     pub check_job: u64,
     /// Jobs of a check that are out at once.
     pub check_jobs: u32,
-    /// Bytes of one read; a longer list of blocks is refused, a longer range is cut.
-    pub read_max: u32,
+    /// Bytes of one read of verified content: a longer run of blocks takes several, a longer range is cut.
+    pub read_job: u32,
 }

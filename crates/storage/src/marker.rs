@@ -53,10 +53,9 @@ pub(crate) fn write<D: Disk>(disk: &D, root: &D::Dir, name: &str, content: &[u8]
 
 /// Removes the marker, durably.
 pub(crate) fn remove<D: Disk>(disk: &D, root: &D::Dir, name: &str) -> Result<(), Fault> {
-    if disk.remove(root, &[name])? {
-        disk.sync_dir(root, &[])?;
-    }
-    Ok(())
+    // Synced even when it is gone: an earlier try may have failed between the two.
+    disk.remove(root, &[name])?;
+    disk.sync_dir(root, &[])
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -126,7 +126,10 @@ impl OpenPiece {
                 Some(chunk) => feed.push(Feed::Memory(block, chunk)),
                 // Reading back now what a later job would read back too is only worth it for a whole run.
                 None if !last && !run => break,
-                None => feed.push(Feed::Spilled(block)),
+                None => match feed.last_mut() {
+                    Some(Feed::Spilled(before)) => before.len += block.len,
+                    _ => feed.push(Feed::Spilled(block)),
+                },
             }
             self.front += 1;
         }

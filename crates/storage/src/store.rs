@@ -30,8 +30,6 @@ pub struct Store {
     /// When the next barrier is due; `NEVER` while nothing waits for one.
     barrier_at: Time,
     unsynced_bytes: u64,
-    /// Somebody asked for a barrier while one was out.
-    barrier_again: bool,
     /// The next barrier syncs every file: what a check has found may be in nothing but the page cache.
     sync_everything: bool,
     found: Option<Found>,
@@ -42,8 +40,15 @@ pub struct Store {
     begun: bool,
     /// The marker is there, or will be before the first byte.
     marker: bool,
+    /// Everything is durable and the marker is on its way out.
     finishing: bool,
     completed: bool,
+    /// A check was asked for and waits until no job can write any more.
+    recheck: bool,
+    /// The check that is about to start is to be stopped.
+    cancel: bool,
+    /// A barrier was asked for and waits until there is something to sync.
+    barrier_asked: bool,
     stopped: Option<Code>,
     retry_at: Time,
     woken: Time,
@@ -73,8 +78,8 @@ enum Then {
 }
 
 impl Store {
-    /// A store that has not looked at anything yet.
-    pub fn new(setup: StoreSetup) -> Store {
+    /// A store that has not looked at anything yet, and needs no time for that.
+    pub fn new(setup: StoreSetup, _now: Time) -> Store {
         let StoreSetup { info, limits, mode } = setup;
         let claims = Claims::new(info.layout.piece_count());
         Store {
@@ -88,7 +93,6 @@ impl Store {
             jobs: 0,
             barrier_at: Time::NEVER,
             unsynced_bytes: 0,
-            barrier_again: false,
             sync_everything: false,
             found: None,
             check: None,
@@ -97,6 +101,9 @@ impl Store {
             marker: false,
             finishing: false,
             completed: false,
+            recheck: false,
+            cancel: false,
+            barrier_asked: false,
             stopped: None,
             retry_at: Time::NEVER,
             woken: Time::NEVER,
@@ -119,7 +126,7 @@ impl Store {
             StoreInput::Block { block, data } => self.block(now, block, data),
             StoreInput::Read { id, blocks } => self.read(id, blocks),
             StoreInput::ReadRange { id, file, offset, len } => self.read_range(id, file, offset, len),
-            StoreInput::Check => self.recheck(),
+            StoreInput::Check => self.ask_for_check(),
             StoreInput::CancelCheck => self.cancel_check(now),
             StoreInput::Barrier => self.barrier(),
             StoreInput::Done(done) => {
@@ -187,7 +194,11 @@ impl Store {
             Then::Check => {
                 let ours = found.marker || self.begun;
                 self.out.push_back(StoreOutput::Opened { ours, existing: found.existing });
-                self.check = Some(Check::new(found.present.clone()));
+                let mut check = Check::new(found.present.clone());
+                if std::mem::take(&mut self.cancel) {
+                    check.cancel();
+                }
+                self.check = Some(check);
                 self.found = Some(found);
                 self.phase = Phase::Checking;
                 self.go_on_checking(now);
@@ -204,9 +215,7 @@ impl Store {
                 if let Err(error) = self.enough_space(&found) {
                     return self.stop(now, error);
                 }
-                self.stopped = None;
-                self.retry_at = Time::NEVER;
-                self.out.push_back(StoreOutput::Resumed);
+                self.make_marker(!self.claims.have.is_full());
             }
         }
     }
@@ -241,7 +250,7 @@ impl Store {
     /// The check is over: is this folder ours to write into, and is there room?
     fn begin(&mut self, now: Time) {
         let (Some(have), Some(found)) = (&self.checked, self.found.take()) else { return };
-        let Mode::Download { overwrite } = self.mode else { return self.ready() };
+        let Mode::Download { overwrite } = self.mode else { return self.ready(now) };
         let full = have.is_full();
         if !full {
             if !overwrite && !found.marker && !self.begun && found.existing > 0 {
@@ -254,35 +263,45 @@ impl Store {
                 return self.stop(now, error);
             }
         }
-        self.marker = found.marker || !full;
+        self.make_marker(!full);
+    }
+
+    /// The marker goes before the first byte that is written.
+    fn make_marker(&mut self, marker: bool) {
+        self.marker = marker;
         self.phase = Phase::Beginning;
-        self.job(Work::Begin { marker: !full });
+        self.job(Work::Begin { marker });
     }
 
     fn begun(&mut self, now: Time, result: Result<(), StorageError>) {
         match result {
-            Ok(()) => self.ready(),
+            Ok(()) => self.ready(now),
             Err(error) => {
                 self.phase = if self.checked.is_some() { Phase::Idle } else { Phase::Ready };
-                self.marker = false;
                 self.stop(now, error);
             }
         }
     }
 
-    fn ready(&mut self) {
+    fn ready(&mut self, now: Time) {
         self.phase = Phase::Ready;
-        self.stopped = None;
         self.retry_at = Time::NEVER;
-        let Some(have) = self.checked.take() else { return };
-        self.begun = true;
-        self.completed = false;
-        self.claims.replace(have.clone());
-        self.sync_everything = true;
-        self.out.push_back(StoreOutput::Checked { have });
-        if !self.is_download() && self.claims.is_done() {
-            self.completed = true;
-            self.out.push_back(StoreOutput::Completed);
+        let stopped = self.stopped.take().is_some();
+        if let Some(have) = self.checked.take() {
+            self.begun = true;
+            self.completed = false;
+            self.claims.replace(have.clone());
+            self.sync_everything = true;
+            self.out.push_back(StoreOutput::Checked { have });
+            if !self.is_download() && self.claims.is_done() {
+                self.completed = true;
+                self.out.push_back(StoreOutput::Completed);
+            }
+        } else if stopped {
+            self.out.push_back(StoreOutput::Resumed);
+        }
+        for piece in self.pieces.keys().copied().collect::<Vec<_>>() {
+            self.pump(now, PieceIndex(piece), None);
         }
     }
 
@@ -296,30 +315,29 @@ impl Store {
         }
     }
 
-    fn recheck(&mut self) {
-        if !matches!(self.phase, Phase::Ready | Phase::Idle) || self.finishing {
+    fn ask_for_check(&mut self) {
+        if matches!(self.phase, Phase::Opening(Then::Check | Then::Begin) | Phase::Checking | Phase::Closing) {
             return;
         }
+        self.recheck = true;
+        self.cancel = false;
         self.drop_memory();
-        self.distrust_all();
-        self.stopped = None;
-        self.retry_at = Time::NEVER;
-        self.checked = None;
-        self.look(Then::Check);
+        self.distrust(0..u32::MAX);
     }
 
     fn cancel_check(&mut self, now: Time) {
         if let Some(check) = &mut self.check {
             check.cancel();
             self.go_on_checking(now);
+        } else if self.recheck || self.phase == Phase::Opening(Then::Check) {
+            self.cancel = true;
         }
     }
 
     // Blocks
 
     fn block(&mut self, now: Time, block: BlockRef, data: Chunk) {
-        let ready = self.phase == Phase::Ready && self.stopped.is_none() && !self.finishing && self.is_download();
-        if !ready {
+        if !self.takes_blocks() || self.finishing || !self.is_download() {
             drop(data);
             self.out.push_back(StoreOutput::Lost { block });
             return self.out.push_back(StoreOutput::Freed { slabs: 1 });
@@ -336,6 +354,10 @@ impl Store {
         self.pump(now, piece, None);
     }
 
+    fn takes_blocks(&self) -> bool {
+        self.phase == Phase::Ready && self.stopped.is_none() && !self.recheck
+    }
+
     /// Sends what the piece has to do, if it has anything to do.
     fn pump(&mut self, now: Time, piece: PieceIndex, spill: Option<Spill>) {
         let Some(open) = self.pieces.get_mut(&piece.0) else { return };
@@ -343,9 +365,10 @@ impl Store {
             self.pieces.remove(&piece.0);
             return;
         }
-        if self.stopped.is_some() || self.phase != Phase::Ready {
+        if !self.takes_blocks() {
             return;
         }
+        let Some(open) = self.pieces.get_mut(&piece.0) else { return };
         let whole = open.len() <= self.limits.whole_piece;
         let usual = Spill::Runs { run: if whole { u32::MAX } else { self.limits.run } };
         let spill = spill.unwrap_or(if open.pressed { Spill::All } else { usual });
@@ -420,11 +443,7 @@ impl Store {
         self.pieces.retain(|_, open| !open.is_empty());
     }
 
-    /// What was spilled so far may not be on the disk: it is wanted again.
-    fn distrust_all(&mut self) {
-        self.distrust(0..u32::MAX);
-    }
-
+    /// What was spilled in these pieces may not be on the disk: it is wanted again.
     fn distrust(&mut self, pieces: std::ops::Range<u32>) {
         let mut lost = Vec::new();
         for (_, open) in self.pieces.range_mut(pieces) {
@@ -438,8 +457,7 @@ impl Store {
 
     fn read(&mut self, id: u64, blocks: Vec<BlockRef>) {
         let had = |block: &BlockRef| self.info.layout.contains(*block) && self.claims.have.has(block.piece);
-        let bytes: u64 = blocks.iter().map(|block| u64::from(block.len)).sum();
-        if bytes > u64::from(self.limits.read_max) || !blocks.iter().all(had) || self.phase == Phase::Closing {
+        if !blocks.iter().all(had) || self.phase == Phase::Closing {
             return self.out.push_back(StoreOutput::ReadFailed { id, code: Code::StorageMissing });
         }
         self.job(Work::Read { id, blocks });
@@ -450,7 +468,7 @@ impl Store {
             return self.out.push_back(StoreOutput::ReadFailed { id, code: Code::NotFound });
         };
         let left = u32::try_from(known.len.saturating_sub(offset)).unwrap_or(u32::MAX);
-        let mut len = len.min(left).min(self.limits.read_max);
+        let mut len = len.min(left).min(self.limits.read_job);
         let length = u64::from(self.info.layout.nominal_piece_len());
         let missing =
             pieces_of_range(&self.info, file, offset, len).find(|piece| !self.claims.have.has(PieceIndex(*piece)));
@@ -477,19 +495,20 @@ impl Store {
     // Claims
 
     fn barrier(&mut self) {
-        if !self.is_download() || self.phase != Phase::Ready || self.stopped.is_some() {
+        if !self.is_download() || !self.begun {
             return self.out.push_back(StoreOutput::Durable { pieces: Vec::new() });
         }
-        self.start_barrier();
+        self.barrier_asked = true;
     }
 
     fn start_barrier(&mut self) {
         self.barrier_at = Time::NEVER;
         self.unsynced_bytes = 0;
         if self.claims.syncing.is_some() {
-            self.barrier_again = true;
+            self.barrier_asked = true;
             return;
         }
+        self.barrier_asked = false;
         self.claims.syncing = Some(std::mem::take(&mut self.claims.unsynced));
         let everything = std::mem::take(&mut self.sync_everything);
         self.job(Work::Barrier { everything });
@@ -506,9 +525,6 @@ impl Store {
                 }
                 self.claims.claim(&pieces);
                 self.out.push_back(StoreOutput::Durable { pieces });
-                if std::mem::take(&mut self.barrier_again) {
-                    self.start_barrier();
-                }
             }
             Err(trouble) => {
                 // After a failed sync the page cache may hold what the disk does not, and a second sync may succeed
@@ -516,8 +532,8 @@ impl Store {
                 // again: it is fetched anew.
                 pieces.append(&mut self.claims.unsynced);
                 pieces.into_iter().for_each(|piece| self.unhave(piece));
-                self.distrust_all();
-                self.barrier_again = false;
+                self.distrust(0..u32::MAX);
+                self.barrier_asked = false;
                 self.unsynced_bytes = 0;
                 self.barrier_at = Time::NEVER;
                 self.fail(now, trouble);
@@ -528,17 +544,21 @@ impl Store {
 
     fn finished(&mut self, now: Time, result: Result<(), Trouble>) {
         self.finishing = false;
-        if self.claims.have.is_full() || result.is_ok() {
-            self.marker = self.marker && (result.is_err() || !self.claims.have.is_full());
-        }
         match result {
-            Ok(()) if self.claims.is_claimed() => {
-                self.completed = true;
-                self.out.push_back(StoreOutput::Completed);
+            Ok(()) => {
+                self.marker = false;
+                // A read may have found a file changed in the meantime.
+                if self.claims.is_claimed() {
+                    self.complete();
+                }
             }
-            Ok(()) => self.marker = false,
             Err(trouble) => self.fail(now, trouble),
         }
+    }
+
+    fn complete(&mut self) {
+        self.completed = true;
+        self.out.push_back(StoreOutput::Completed);
     }
 
     fn unhave(&mut self, piece: PieceIndex) {
@@ -567,6 +587,11 @@ impl Store {
     fn stop(&mut self, now: Time, error: StorageError) {
         let code = error.code();
         self.drop_memory();
+        // Whoever stopped may have lost it, and it is looked for before the next byte.
+        self.marker = false;
+        if self.phase == Phase::Idle && std::mem::take(&mut self.barrier_asked) {
+            self.out.push_back(StoreOutput::Durable { pieces: Vec::new() });
+        }
         // What may pass by itself is tried again by itself.
         let passes = matches!(
             code,
@@ -612,11 +637,8 @@ impl Store {
 
     fn wake(&mut self, now: Time) {
         self.woken = Time::NEVER;
-        if self.stopped.is_some() {
-            if now >= self.retry_at {
-                self.retry();
-            }
-            return;
+        if self.stopped.is_some() && now >= self.retry_at {
+            return self.retry();
         }
         if self.phase != Phase::Ready {
             return;
@@ -633,11 +655,9 @@ impl Store {
     }
 
     fn deadline(&self) -> Time {
-        if self.stopped.is_some() {
-            return self.retry_at;
-        }
-        if self.phase != Phase::Ready {
-            return Time::NEVER;
+        if self.phase != Phase::Ready || self.stopped.is_some() {
+            let barrier_at = if self.phase == Phase::Ready { self.barrier_at } else { Time::NEVER };
+            return self.retry_at.min(barrier_at);
         }
         let age = self.limits.block_age;
         let pieces = self.pieces.values().filter(|open| !open.busy && open.oldest() != Time::NEVER);
@@ -674,29 +694,55 @@ impl Store {
 
     /// What follows from the state, whatever led to it.
     fn settle(&mut self) {
-        if self.phase == Phase::Closing && self.jobs == 0 {
-            let unsynced = self.begun && self.is_download() && !self.claims.unsynced.is_empty();
-            if unsynced && self.stopped.is_none() {
-                self.start_barrier();
-            } else {
-                self.phase = Phase::Closed;
-                self.out.push_back(StoreOutput::Closed);
+        match self.phase {
+            Phase::Closing if self.jobs == 0 => {
+                let unsynced = self.begun && self.is_download() && !self.claims.unsynced.is_empty();
+                if unsynced {
+                    self.start_barrier();
+                } else {
+                    self.phase = Phase::Closed;
+                    self.out.push_back(StoreOutput::Closed);
+                }
+                return;
             }
+            Phase::Ready | Phase::Idle => {}
+            _ => return,
         }
-        if self.phase != Phase::Ready || self.stopped.is_some() || !self.is_download() || self.finishing {
+        if self.claims.syncing.is_some() || self.finishing {
             return;
         }
-        if !self.marker && !self.claims.have.is_full() {
-            // A finished torrent lost something and writes again: the marker goes before.
-            self.marker = true;
-            self.phase = Phase::Beginning;
-            self.job(Work::Begin { marker: true });
+        if self.recheck {
+            // A write that is still out could change what a check has just found right.
+            if self.pieces.is_empty() {
+                self.recheck = false;
+                self.stopped = None;
+                self.retry_at = Time::NEVER;
+                self.checked = None;
+                self.look(Then::Check);
+            }
+            return;
+        }
+        if self.phase == Phase::Idle {
+            return;
+        }
+        if self.barrier_asked {
+            return self.start_barrier();
+        }
+        if self.stopped.is_some() || !self.is_download() {
+            return;
+        }
+        let full = self.claims.have.is_full();
+        if !self.marker && !full {
+            // A finished torrent lost something and will write again.
+            self.make_marker(true);
         } else if self.completed || !self.claims.is_done() {
-        } else if self.claims.is_claimed() {
-            self.finishing = true;
-            self.job(Work::Finish { unlink: self.claims.have.is_full() });
-        } else if self.claims.syncing.is_none() {
+        } else if !self.claims.is_claimed() {
             self.start_barrier();
+        } else if full {
+            self.finishing = true;
+            self.job(Work::Finish);
+        } else {
+            self.complete();
         }
     }
 }

@@ -29,7 +29,7 @@ pub fn run<D: Disk>(job: Job, files: &Files<D>) -> JobDone {
             Done::Piece { piece, slabs, result: piece_work(&info, &limits, files, work) }
         }
         Work::Barrier { everything } => Done::Barrier(files.barrier(&info, everything)),
-        Work::Finish { unlink } => Done::Finish(finish(&info, files, unlink)),
+        Work::Finish => Done::Finish(finish(&info, files)),
         Work::Check { pieces, cancel } => {
             let (mut right, mut looked_at, mut error) = (Vec::new(), 0, None);
             let mut buffer = vec![0; limits.check_read.max(BLOCK_LEN) as usize];
@@ -49,7 +49,7 @@ pub fn run<D: Disk>(job: Job, files: &Files<D>) -> JobDone {
             }
             Done::Check { right, looked_at, error }
         }
-        Work::Read { id, blocks } => match read(&info, files, &blocks, Wait::Yes) {
+        Work::Read { id, blocks } => match read(&info, &limits, files, &blocks, Wait::Yes) {
             Ok(chunks) => Done::Read { id, blocks, result: Ok(chunks.unwrap_or_default()) },
             Err(trouble) => Done::Read { id, blocks, result: Err(trouble) },
         },
@@ -65,7 +65,7 @@ pub fn run<D: Disk>(job: Job, files: &Files<D>) -> JobDone {
 /// Every other job comes back. Meant for the shard's own thread.
 pub fn run_now<D: Disk>(job: Job, files: &Files<D>) -> Result<JobDone, Job> {
     match &job.work {
-        Work::Read { id, blocks } => match read(&job.info, files, blocks, Wait::No) {
+        Work::Read { id, blocks } => match read(&job.info, &job.limits, files, blocks, Wait::No) {
             Ok(Some(chunks)) => Ok(JobDone(Done::Read { id: *id, blocks: blocks.clone(), result: Ok(chunks) })),
             _ => Err(job),
         },
@@ -183,10 +183,7 @@ fn begin<D: Disk>(info: &Info, files: &Files<D>, marker: bool) -> Result<(), Sto
 }
 
 /// Every file is looked at by its name once more: a claim is made of the whole.
-fn finish<D: Disk>(info: &Info, files: &Files<D>, unlink: bool) -> Result<(), Trouble> {
-    if !unlink {
-        return Ok(());
-    }
+fn finish<D: Disk>(info: &Info, files: &Files<D>) -> Result<(), Trouble> {
     for (file, len) in on_disk(info) {
         files.settle(info, file, len)?;
     }
@@ -261,28 +258,37 @@ fn matches(info: &Info, piece: PieceIndex, hash: Sha1) -> bool {
     info.verifier.v1(piece) == Some(hash.finish())
 }
 
-/// Hashes a spilled block from its place on disk.
+/// Hashes spilled blocks from their place on disk.
 fn read_back<D: Disk>(
     info: &Info,
     limits: &Limits,
     files: &Files<D>,
-    block: BlockRef,
+    run: BlockRef,
     buffer: &mut Vec<u8>,
     hash: &mut Sha1,
 ) -> Result<(), Trouble> {
-    buffer.resize(limits.check_read.max(block.len) as usize, 0);
-    let bytes = buffer.get_mut(..block.len as usize).unwrap_or_default();
-    let begin = block.begin;
-    #[cfg(feature = "planted-bugs")]
-    let begin = if crate::planted::is(crate::planted::Bug::MisplacedSpill) {
-        let end = info.layout.piece_len(block.piece).saturating_sub(block.len);
-        begin.saturating_add(BLOCK_LEN).min(end)
-    } else {
-        begin
-    };
-    files.read(info, (block.piece, begin), vec![&mut *bytes], Wait::Yes)?;
-    hash.update(bytes);
+    buffer.resize(limits.check_read.max(BLOCK_LEN) as usize, 0);
+    let (mut begin, end) = (run.begin, run.begin.saturating_add(run.len));
+    while begin < end {
+        let step = (end - begin).min(u32::try_from(buffer.len()).unwrap_or(u32::MAX));
+        let from = begin;
+        #[cfg(feature = "planted-bugs")]
+        let (from, step) = misplaced(info, run.piece, from, step);
+        let bytes = buffer.get_mut(..step as usize).unwrap_or_default();
+        files.read(info, (run.piece, from), vec![&mut *bytes], Wait::Yes)?;
+        hash.update(bytes);
+        begin += step;
+    }
     Ok(())
+}
+
+#[cfg(feature = "planted-bugs")]
+fn misplaced(info: &Info, piece: PieceIndex, from: u32, step: u32) -> (u32, u32) {
+    if !crate::planted::is(crate::planted::Bug::MisplacedSpill) {
+        return (from, step);
+    }
+    let step = step.min(BLOCK_LEN);
+    (from.saturating_add(BLOCK_LEN).min(info.layout.piece_len(piece).saturating_sub(step)), step)
 }
 
 /// Whether a piece on disk is right. What is missing or cannot be read is not right; only what would hinder every other
@@ -319,13 +325,16 @@ fn is_right<D: Disk>(
 /// Reads blocks, adjacent ones together, into one slab for each 16 KiB of a block. `None` when that would have to wait.
 fn read<D: Disk>(
     info: &Info,
+    limits: &Limits,
     files: &Files<D>,
     blocks: &[BlockRef],
     wait: Wait,
 ) -> Result<Option<Vec<(BlockRef, Chunk)>>, Trouble> {
     let parts: Vec<BlockRef> = blocks.iter().flat_map(|block| parts(*block)).collect();
     let mut out = Vec::with_capacity(parts.len());
-    for run in parts.chunk_by(|a, b| a.piece == b.piece && a.begin.checked_add(a.len) == Some(b.begin)) {
+    let adjacent = |a: &BlockRef, b: &BlockRef| a.piece == b.piece && a.begin.checked_add(a.len) == Some(b.begin);
+    let most = (limits.read_job / BLOCK_LEN).max(1) as usize;
+    for run in parts.chunk_by(adjacent).flat_map(|run| run.chunks(most)) {
         let Some(first) = run.first() else { continue };
         let lens: Vec<usize> = run.iter().map(|part| part.len as usize).collect();
         let fill = |buffers: Vec<&mut [u8]>| files.read(info, (first.piece, first.begin), buffers, wait);
