@@ -1,0 +1,30 @@
+/**
+ * Bitlode: a BitTorrent engine for applications.
+ *
+ * @module
+ */
+
+export { type AddOptions, Client, type ClientEvents, type ClientOptions, type ShardLoad } from './client.ts'
+export { type CreateControl, type CreateOptions, type CreateProgress, createTorrent } from './create.ts'
+export { ERROR_CODES, type ErrorCode, TorrentError } from './errors.ts'
+export { Emitter, type EventMap, type Listener } from './events.ts'
+export type { InfoHash } from './facts.ts'
+export { File, type StreamOptions } from './file.ts'
+export { setLog } from './native/parse.ts'
+export type { Peer } from './peer.ts'
+export { SETTINGS, type SettingDef, type Settings, type SettingUnit } from './settings.ts'
+export type { TorrentSource } from './source.ts'
+export type { TrackerTiers } from './tiers.ts'
+export {
+  type CheckProgress,
+  type CheckResult,
+  type LogEntry,
+  type Phase,
+  type Progress,
+  Torrent,
+  type TorrentEvents,
+  type TrackerReply,
+  type WaitOptions,
+  type Warning,
+} from './torrent.ts'
+export { VERSION } from './version.ts'

@@ -1,0 +1,36 @@
+import type { Values } from '../values.ts'
+import type { MagnetFacts, MetainfoFacts } from './addon.d.ts'
+import { call } from './call.ts'
+import { addon } from './load.ts'
+
+/** Parses a .torrent file; the limits are those of the settings. */
+export function parseMetainfo(bytes: Uint8Array, values: Values): MetainfoFacts {
+  const { settingNames, settingValues } = values.packed
+  return call(() => addon().parseMetainfo(bytes, settingNames, settingValues))
+}
+
+/** Parses a magnet link or a bare info-hash. */
+export function parseMagnet(link: string, values: Values): MagnetFacts {
+  const { settingNames, settingValues } = values.packed
+  return call(() => addon().parseMagnet(link, settingNames, settingValues))
+}
+
+/** Writes a magnet link. */
+export function buildMagnet(magnet: MagnetFacts): string {
+  return call(() => addon().buildMagnet(magnet))
+}
+
+/** Throws unless `bytes` are strict bencoding: one value, nothing behind it, within the limits. */
+export function checkBencode(bytes: Uint8Array, limits: { depth: number; tokens: number }): void {
+  call(() => addon().checkBencode(bytes, limits.depth, limits.tokens))
+}
+
+/** Writes the engine's log to the standard error: a level, or a filter of Rust's `tracing`. The first call decides. */
+export function setLog(filter: string): void {
+  call(() => addon().setLog(filter))
+}
+
+/** The version of the addon. */
+export function nativeVersion(): string {
+  return call(() => addon().version())
+}

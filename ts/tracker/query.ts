@@ -1,0 +1,79 @@
+import { TorrentError } from '../errors.ts'
+import type { AnnounceEvent, Purpose } from './host.ts'
+
+/** What is told to a tracker. */
+export interface AnnounceQuery {
+  /** 20 bytes: the v1 hash, or the first 20 bytes of the v2 one. */
+  readonly infoHash: Uint8Array
+  /** 20 bytes. */
+  readonly peerId: Uint8Array
+  readonly port: number
+  readonly uploaded: number
+  readonly downloaded: number
+  readonly left: number
+  readonly event: AnnounceEvent
+  /** 8 hexadecimal digits; the same for a torrent as long as it runs (BEP 7). */
+  readonly key: string
+  readonly numWant: number
+  /** What the tracker gave as `tracker id`. */
+  readonly trackerId: Uint8Array | undefined
+}
+
+/** Percent-encodes raw bytes: letters, digits, `-`, `_`, `.` and `~` stay. */
+export function escapeBytes(bytes: Uint8Array): string {
+  let out = ''
+  for (const byte of bytes) {
+    const char = String.fromCharCode(byte)
+    out += /[A-Za-z0-9\-_.~]/.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  }
+  return out
+}
+
+/** The URL of an announce: the tracker's own with the query behind it, in the order of BEP 3 and its extensions. */
+export function announceUrl(tracker: URL, query: AnnounceQuery): URL {
+  const { event, trackerId } = query
+  const parts = [
+    `info_hash=${escapeBytes(query.infoHash)}`,
+    `peer_id=${escapeBytes(query.peerId)}`,
+    `port=${query.port}`,
+    `uploaded=${query.uploaded}`,
+    `downloaded=${query.downloaded}`,
+    `left=${query.left}`,
+    ...(event === 'none' ? [] : [`event=${event}`]),
+    `key=${query.key}`,
+    `numwant=${event === 'stopped' ? 0 : query.numWant}`,
+    'compact=1',
+    'no_peer_id=1',
+    ...(trackerId === undefined ? [] : [`trackerid=${escapeBytes(trackerId)}`]),
+  ]
+  const url = new URL(tracker)
+  url.hash = ''
+  url.search = `${url.search === '' ? '?' : `${url.search}&`}${parts.join('&')}`
+  return url
+}
+
+/** Keys that only we may write: a torrent that brings them wants to choose what is sent to a server of its choice. */
+const OURS = ['info_hash', 'peer_id', 'port', 'uploaded', 'downloaded', 'left', 'event', 'key', 'corrupt']
+
+/**
+ * Checks a tracker's URL and says by which rule its address will be judged. Names in punycode and prepared queries are
+ * refused unless the user typed the URL.
+ *
+ * Errors: `ERR_TRACKER_SCHEME`, `ERR_SSRF_BLOCKED`.
+ */
+export function judge(url: URL, typed: boolean): Purpose {
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new TorrentError(
+      'ERR_TRACKER_SCHEME',
+      `Trackers with \`${url.protocol}\` URLs are not supported: ${url.href}`,
+    )
+  }
+  if (typed) return 'user'
+  if (OURS.some((key) => url.searchParams.has(key))) {
+    throw new TorrentError('ERR_SSRF_BLOCKED', `The tracker URL brings parts of the query that are ours: ${url.href}`)
+  }
+  if (url.hostname.split('.').some((label) => label.startsWith('xn--'))) {
+    throw new TorrentError('ERR_SSRF_BLOCKED', `The tracker's name is not plain ASCII: ${url.href}`)
+  }
+  return url.pathname.startsWith('/announce') ? 'announce' : 'tracker'
+}
