@@ -1,0 +1,138 @@
+// The command line as typed values. Wrong usage ends in ERR_USAGE and exit code 2.
+
+import { parseArgs } from 'node:util'
+import { TorrentError } from '../errors.ts'
+
+/** Everything that can be said on the command line, checked. */
+export interface Arguments {
+  readonly command: string
+  readonly operands: readonly string[]
+  readonly json: boolean
+  readonly help: boolean
+  readonly log: string | null
+  readonly path: string
+  readonly peers: readonly string[]
+  readonly listen: readonly string[]
+  readonly seed: boolean
+  readonly overwrite: boolean
+  readonly output: string | null
+  readonly trackers: readonly string[]
+  readonly pieceLength: number | null
+  readonly private: boolean
+}
+
+const common = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, log: { type: 'string' } } as const
+const network = { peer: { type: 'string', multiple: true }, listen: { type: 'string', multiple: true } } as const
+
+const options = {
+  download: {
+    ...common,
+    ...network,
+    path: { type: 'string' },
+    seed: { type: 'boolean' },
+    overwrite: { type: 'boolean' },
+  },
+  seed: { ...common, ...network },
+  create: {
+    ...common,
+    output: { type: 'string', short: 'o' },
+    tracker: { type: 'string', multiple: true },
+    'piece-length': { type: 'string' },
+    private: { type: 'boolean' },
+  },
+  info: common,
+  verify: common,
+} as const
+
+const operands: Readonly<Record<keyof typeof options, readonly string[]>> = {
+  download: ['a .torrent file, a magnet link or a URL'],
+  seed: ['a .torrent file', 'the folder that holds the content'],
+  create: ['a file or folder'],
+  info: ['a .torrent file or a magnet link'],
+  verify: ['a .torrent file', 'the folder that holds the content'],
+}
+
+export const levels: readonly string[] = ['error', 'warn', 'info', 'debug', 'trace']
+
+/** Reads the words behind `bitlode`. @throws TorrentError ERR_USAGE */
+export function parse(words: readonly string[]): Arguments {
+  const [command = '', ...rest] = words
+  if (!isCommand(command)) {
+    throw usage(`Expected a command (${Object.keys(options).join(', ')}), got \`${command}\``)
+  }
+  const { values, positionals } = read(command, rest)
+  const wanted = operands[command]
+  if (values.help !== true && positionals.length !== wanted.length) {
+    throw usage(
+      `Expected ${wanted.join(' and ')}, got ${positionals.length === 0 ? 'nothing' : positionals.map((word) => `\`${word}\``).join(' ')}`,
+    )
+  }
+  const log = text(values.log)
+  if (log !== null && !levels.includes(log))
+    throw usage(`Expected --log to be one of ${levels.join(', ')}, got \`${log}\``)
+  const peers = list(values.peer)
+  const listen = list(values.listen)
+  for (const peer of peers) endpoint('--peer', peer, 1)
+  for (const address of listen) endpoint('--listen', address, 0)
+  return {
+    command,
+    operands: positionals,
+    json: values.json === true,
+    help: values.help === true,
+    log,
+    path: text(values.path) ?? '.',
+    peers,
+    listen,
+    seed: values.seed === true,
+    overwrite: values.overwrite === true,
+    output: text(values.output),
+    trackers: list(values.tracker),
+    pieceLength: pieceLength(text(values['piece-length'])),
+    private: values.private === true,
+  }
+}
+
+/** An error of usage. */
+export function usage(message: string): TorrentError {
+  return new TorrentError('ERR_USAGE', message)
+}
+
+function isCommand(word: string): word is keyof typeof options {
+  return Object.hasOwn(options, word)
+}
+
+function read(
+  command: keyof typeof options,
+  words: string[],
+): { values: Record<string, unknown>; positionals: string[] } {
+  try {
+    return parseArgs({ args: words, options: options[command], allowPositionals: true, strict: true })
+  } catch (error) {
+    throw usage(String(error instanceof Error ? error.message : error).split('. ')[0] ?? 'wrong usage')
+  }
+}
+
+function endpoint(option: string, value: string, lowest: number): void {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|(\d{1,3}(?:\.\d{1,3}){3})):(\d{1,5})$/.exec(value)
+  const port = Number(match?.[3])
+  if (!match || port < lowest || port > 65_535) {
+    throw usage(`Expected ${option} to be IP:PORT or [IPv6]:PORT, got \`${value}\``)
+  }
+}
+
+function pieceLength(value: string | null): number | null {
+  if (value === null) return null
+  const length = Number(value)
+  if (!/^\d+$/.test(value) || length < 16_384 || length > 2 ** 29 || (length & (length - 1)) !== 0) {
+    throw usage(`Expected --piece-length to be a power of two from 16384 to ${2 ** 29}, got \`${value}\``)
+  }
+  return length
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}
+
+function list(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.map(String) : []
+}

@@ -1,0 +1,63 @@
+// What `--help` prints.
+
+const common = `  --json             one JSON object a line, each with "event"
+  --log LEVEL        error, warn, info, debug or trace, on stderr (also BITLODE_LOG)
+  --help             this text`
+
+export const overview = `bitlode: download, seed, create and check BitTorrent content
+
+  bitlode download <.torrent | magnet | URL> [options]
+  bitlode seed     <.torrent> <folder that holds the content> [options]
+  bitlode create   <file or folder> [options]
+  bitlode info     <.torrent | magnet> [options]
+  bitlode verify   <.torrent> <folder that holds the content> [options]
+
+  bitlode <command> --help says more; bitlode --version prints the version.
+  Exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+`
+
+export const help: Readonly<Record<string, string>> = {
+  download: `bitlode download <.torrent file | magnet link | http(s) URL of a .torrent> [options]
+
+Fetches the content. Run again, it checks what is there and fetches only what is missing.
+
+  --path DIR         the folder that will hold the content (default: the current one)
+  --peer IP:PORT     a peer to connect to; may be given several times
+  --listen IP:PORT   address to listen on; may be given several times
+                     (default: both families, first free port from 6881)
+  --seed             keep seeding when done, until interrupted
+  --overwrite        write into files of the same names that are not this torrent's
+${common}
+`,
+  seed: `bitlode seed <.torrent file> <folder that holds the content> [options]
+
+Checks the content and serves it until interrupted. Nothing is ever written.
+
+  --peer IP:PORT     a peer to connect to; may be given several times
+  --listen IP:PORT   address to listen on; may be given several times
+                     (default: both families, first free port from 6881)
+${common}
+`,
+  create: `bitlode create <file or folder> [options]
+
+Makes a .torrent file (v1).
+
+  -o, --output FILE  where to write it (default: NAME.torrent in the current folder)
+  --tracker URL      announce URL; may be given several times, each its own tier
+  --piece-length N   bytes, a power of two from 16384 (default: chosen by size)
+  --private          only the trackers may be asked for peers (BEP 27)
+${common}
+`,
+  info: `bitlode info <.torrent file | magnet link> [options]
+
+Prints what a torrent says of itself. Opens no connection.
+
+${common}
+`,
+  verify: `bitlode verify <.torrent file> <folder that holds the content> [options]
+
+Checks the content against the torrent. Exit code 0 only if everything is there.
+
+${common}
+`,
+}

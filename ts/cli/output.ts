@@ -1,0 +1,102 @@
+// Three ways to tell a person or a program what happens: a line redrawn in place, plain lines, JSON lines.
+
+import { bytes, line, percent, rate, span } from './format.ts'
+
+/** What happens, in the words of `--json`. */
+export type Report =
+  | { event: 'ready'; [key: string]: unknown }
+  | { event: 'progress'; verified: number; total: number; rate: number; peers: number; [key: string]: unknown }
+  | { event: 'warning'; code: string; message: string }
+  | { event: 'done'; [key: string]: unknown }
+  | { event: 'error'; code: string; message: string }
+  | { event: 'closed' }
+
+/** Says what happens. */
+export interface Output {
+  /** A fact, and how plain text says it; null says nothing in plain text. */
+  say(report: Report, text?: string | null): void
+  /** Ends a line that is being redrawn. */
+  end(): void
+}
+
+/** The output for these streams: JSON if asked for, redrawn on a terminal, else plain lines. */
+export function openOutput(json: boolean, out: NodeJS.WriteStream, err: NodeJS.WriteStream, now: () => number): Output {
+  if (json) return jsonOutput(out)
+  return out.isTTY ? terminalOutput(out, err) : plainOutput(out, err, now)
+}
+
+function jsonOutput(out: NodeJS.WriteStream): Output {
+  return {
+    say: (report) => void out.write(`${JSON.stringify(report)}\n`),
+    end: () => {},
+  }
+}
+
+function plainOutput(out: NodeJS.WriteStream, err: NodeJS.WriteStream, now: () => number): Output {
+  let last = Number.NEGATIVE_INFINITY
+  return {
+    say(report, text) {
+      if (report.event === 'progress') {
+        if (now() - last < 1000) return
+        last = now()
+      }
+      const words = text === undefined ? plain(report) : text
+      if (words !== null) (isTrouble(report) ? err : out).write(`${words}\n`)
+    },
+    end: () => {},
+  }
+}
+
+function terminalOutput(out: NodeJS.WriteStream, err: NodeJS.WriteStream): Output {
+  let drawn = false
+  const clear = () => {
+    if (drawn) out.write('\r\x1b[2K')
+    drawn = false
+  }
+  return {
+    say(report, text) {
+      const words = text === undefined ? plain(report) : text
+      if (words === null) return
+      clear()
+      if (report.event === 'progress') {
+        out.write(it(words, out.columns || 80))
+        drawn = true
+      } else (isTrouble(report) ? err : out).write(`${words}\n`)
+    },
+    end: () => {
+      if (drawn) out.write('\n')
+      drawn = false
+    },
+  }
+}
+
+function isTrouble(report: Report): boolean {
+  return report.event === 'error' || report.event === 'warning'
+}
+
+/** Cuts a line so that it never wraps: a wrapped line cannot be redrawn. */
+function _fit(text: string, columns: number): string {
+  const points = [...text]
+  return points.length < columns ? text : `${points.slice(0, Math.max(0, columns - 2)).join('')}…`
+}
+
+function plain(report: Report): string | null {
+  switch (report.event) {
+    case 'progress':
+      return progress(report)
+    case 'error':
+      return `error: ${line(report.message)} (${report.code})`
+    case 'warning':
+      return `warning: ${line(report.message)} (${report.code})`
+    default:
+      return null
+  }
+}
+
+function progress(report: Report & { event: 'progress' }): string {
+  const { verified, total, rate: down, peers } = report
+  const left = down > 0 ? (total - verified) / down : Number.POSITIVE_INFINITY
+  const up = typeof report.uploadRate === 'number' && report.uploadRate > 0 ? `  up ${rate(report.uploadRate)}` : ''
+  const phase = typeof report.phase === 'string' && report.phase !== 'downloading' ? `${report.phase}  ` : ''
+  return `${phase}${percent(verified, total)} of ${bytes(total)}  down ${rate(down)}${up}  ${peers} ${peers === 1 ? 'peer' : 'peers'}  ${verified < total ? `${span(left)} left` : 'complete'}`
+}

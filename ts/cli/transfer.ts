@@ -1,0 +1,116 @@
+// `download` and `seed`: one client, one torrent, reported until it is done or interrupted.
+
+import { Client, type Torrent } from '../index.ts'
+import type { Context } from './context.ts'
+import { bytes, line, rate, span } from './format.ts'
+
+/** Milliseconds between reports of progress. */
+const beat = 250
+
+/** Fetches a torrent; ends when it is durable, with `--seed` when interrupted. */
+export async function download(context: Context): Promise<void> {
+  const { args, output } = context
+  const [source = ''] = args.operands
+  const begun = performance.now()
+  await withClient(context, async (client) => {
+    const torrent = await client.add(source, {
+      path: args.path,
+      overwrite: args.overwrite,
+      peers: args.peers,
+      signal: context.interrupt.signal,
+    })
+    watchTrouble(context, client, torrent)
+    announceReady(context, client, torrent, 'downloading')
+    await follow(context, torrent)
+    const { downloaded, uploaded } = torrent.totals
+    const seconds = (performance.now() - begun) / 1000
+    const size = torrent.length ?? 0
+    output.say(
+      { event: 'done', name: torrent.name, infoHash: torrent.infoHash, bytes: size, downloaded, uploaded, seconds },
+      `done  ${line(torrent.name)}: ${bytes(size)} verified and durable, ${bytes(downloaded)} fetched in ${span(seconds)} (${rate(downloaded / Math.max(seconds, 0.001))})`,
+    )
+    if (args.seed) await untilInterrupted(context, torrent)
+  })
+}
+
+/** Checks the content and serves it until interrupted. */
+export async function seed(context: Context): Promise<void> {
+  const { args } = context
+  const [source = '', folder = ''] = args.operands
+  await withClient(context, async (client) => {
+    const torrent = await client.add(source, {
+      path: folder,
+      mode: 'seed',
+      peers: args.peers,
+      signal: context.interrupt.signal,
+    })
+    watchTrouble(context, client, torrent)
+    await torrent.ready({ signal: context.interrupt.signal })
+    announceReady(context, client, torrent, 'seeding')
+    await untilInterrupted(context, torrent)
+  })
+}
+
+async function withClient(context: Context, act: (client: Client) => Promise<void>): Promise<void> {
+  const { args, output, interrupt } = context
+  const shards = Number(process.env.BITLODE_SHARDS ?? 0)
+  const client = await Client.open({
+    ...(args.listen.length > 0 ? { listen: args.listen } : {}),
+    ...(shards > 0 ? { shards } : {}),
+  })
+  try {
+    await act(client)
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error
+  } finally {
+    await client.close()
+    output.end()
+    output.say({ event: 'closed' })
+  }
+}
+
+function announceReady({ output }: Context, client: Client, torrent: Torrent, doing: string): void {
+  const listening = client.addresses
+  const where = listening.length > 0 ? `, listening on ${listening.join(' and ')}` : ''
+  output.say(
+    { event: 'ready', name: torrent.name, infoHash: torrent.infoHash, listening },
+    `${doing}  ${line(torrent.name)}${where}`,
+  )
+}
+
+function watchTrouble({ output }: Context, client: Client, torrent: Torrent): void {
+  for (const source of [client, torrent]) {
+    source.on('warning', ({ code, message }) => output.say({ event: 'warning', code, message }))
+  }
+}
+
+/** Reports progress until everything wanted is durable. */
+async function follow(context: Context, torrent: Torrent): Promise<void> {
+  const { signal } = context.interrupt
+  const timer = setInterval(() => report(context, torrent), beat)
+  try {
+    await torrent.done({ signal })
+    report(context, torrent)
+  } finally {
+    clearInterval(timer)
+  }
+}
+
+async function untilInterrupted(context: Context, torrent: Torrent): Promise<void> {
+  const { signal } = context.interrupt
+  if (signal.aborted) return
+  await new Promise<void>((resolve, reject) => {
+    const timer = setInterval(() => report(context, torrent), beat * 4)
+    const end = (act: () => void) => {
+      clearInterval(timer)
+      act()
+    }
+    signal.addEventListener('abort', () => end(resolve), { once: true })
+    torrent.on('failed', (error) => end(() => reject(error)))
+  })
+}
+
+function report({ output }: Context, torrent: Torrent): void {
+  const { verified, total, downRate, upRate, peers } = torrent.totals
+  output.say({ event: 'progress', phase: torrent.phase, verified, total, rate: downRate, uploadRate: upRate, peers })
+}

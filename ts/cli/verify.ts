@@ -1,0 +1,31 @@
+// `verify`: is everything there?
+
+import { Torrent, TorrentError } from '../index.ts'
+import type { Context } from './context.ts'
+import { bytes, line, percent } from './format.ts'
+
+/** Checks the content. @throws TorrentError ERR_VERIFY_FAILED unless every piece is right */
+export async function verify({ args, output, interrupt }: Context): Promise<void> {
+  const [source = '', folder = ''] = args.operands
+  const torrent = await Torrent.open(source, { signal: interrupt.signal })
+  const total = torrent.length ?? 0
+  const { have, pieces } = await torrent.hashcheck({
+    path: folder,
+    signal: interrupt.signal,
+    onProgress: ({ checked, pieces }) =>
+      output.say(
+        { event: 'progress', phase: 'checking', verified: checked, total: pieces, rate: 0, peers: 0 },
+        `checking  ${percent(checked, pieces)} of ${bytes(total)}`,
+      ),
+  })
+  if (have < pieces) {
+    throw new TorrentError(
+      'ERR_VERIFY_FAILED',
+      `${pieces - have} of ${pieces} pieces of ${torrent.name} are missing or wrong`,
+    )
+  }
+  output.say(
+    { event: 'done', name: torrent.name, infoHash: torrent.infoHash, have, pieces, bytes: total },
+    `${line(torrent.name)}: all ${pieces} pieces are right (${bytes(total)})`,
+  )
+}
