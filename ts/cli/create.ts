@@ -9,15 +9,17 @@ import { bytes, line } from './format.ts'
 /** Hashes the content and writes the file. */
 export async function create({ args, output, interrupt }: Context): Promise<void> {
   const [path = ''] = args.operands
-  const made = await createTorrent(path, {
+  const options = {
     ...(args.pieceLength === null ? {} : { pieceLength: args.pieceLength }),
-    trackers: args.trackers.map((url) => [url]),
+    trackers: args.trackers,
     private: args.private,
+  }
+  const made = await createTorrent(path, options, {
     signal: interrupt.signal,
-    onProgress: ({ done, total }) =>
+    onProgress: ({ hashed, pieces }) =>
       output.say(
-        { event: 'progress', phase: 'hashing', verified: done, total, rate: 0, peers: 0 },
-        `hashing  ${done} of ${total} pieces`,
+        { event: 'progress', phase: 'hashing', verified: hashed, total: pieces, rate: 0, peers: 0 },
+        `hashing  ${hashed} of ${pieces} pieces`,
       ),
   })
   const file = args.output ?? `${basename(resolve(path))}.torrent`
@@ -33,6 +35,6 @@ export async function create({ args, output, interrupt }: Context): Promise<void
       pieces: torrent.pieces,
       pieceLength: torrent.pieceLength,
     },
-    `${file}  ${line(torrent.name)}: ${bytes(torrent.length ?? 0)}, ${torrent.pieces} pieces of ${bytes(torrent.pieceLength ?? 0)}\ninfo-hash  ${torrent.infoHash.v1}`,
+    `${file}  ${line(torrent.name)}: ${bytes(torrent.length)}, ${torrent.pieces} pieces of ${bytes(torrent.pieceLength)}\ninfo-hash  ${torrent.infoHash.v1}`,
   )
 }

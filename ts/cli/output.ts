@@ -59,7 +59,7 @@ function terminalOutput(out: NodeJS.WriteStream, err: NodeJS.WriteStream): Outpu
       if (words === null) return
       clear()
       if (report.event === 'progress') {
-        out.write(it(words, out.columns || 80))
+        out.write(shorten(words, out.columns || 80))
         drawn = true
       } else (isTrouble(report) ? err : out).write(`${words}\n`)
     },
@@ -75,7 +75,7 @@ function isTrouble(report: Report): boolean {
 }
 
 /** Cuts a line so that it never wraps: a wrapped line cannot be redrawn. */
-function _fit(text: string, columns: number): string {
+function shorten(text: string, columns: number): string {
   const points = [...text]
   return points.length < columns ? text : `${points.slice(0, Math.max(0, columns - 2)).join('')}…`
 }

@@ -2,7 +2,7 @@
 
 import { Client, type Torrent } from '../index.ts'
 import type { Context } from './context.ts'
-import { bytes, line, rate, span } from './format.ts'
+import { bytes, line, rate as perSecond, span } from './format.ts'
 
 /** Milliseconds between reports of progress. */
 const beat = 250
@@ -22,12 +22,12 @@ export async function download(context: Context): Promise<void> {
     watchTrouble(context, client, torrent)
     announceReady(context, client, torrent, 'downloading')
     await follow(context, torrent)
-    const { downloaded, uploaded } = torrent.totals
+    const { downloaded, uploaded } = torrent.state
     const seconds = (performance.now() - begun) / 1000
-    const size = torrent.length ?? 0
+    const size = torrent.length
     output.say(
       { event: 'done', name: torrent.name, infoHash: torrent.infoHash, bytes: size, downloaded, uploaded, seconds },
-      `done  ${line(torrent.name)}: ${bytes(size)} verified and durable, ${bytes(downloaded)} fetched in ${span(seconds)} (${rate(downloaded / Math.max(seconds, 0.001))})`,
+      `done  ${line(torrent.name)}: ${bytes(size)} verified and durable, ${bytes(downloaded)} fetched in ${span(seconds)} (${perSecond(downloaded / Math.max(seconds, 0.001))})`,
     )
     if (args.seed) await untilInterrupted(context, torrent)
   })
@@ -70,7 +70,7 @@ async function withClient(context: Context, act: (client: Client) => Promise<voi
 }
 
 function announceReady({ output }: Context, client: Client, torrent: Torrent, doing: string): void {
-  const listening = client.addresses
+  const listening = client.address()?.addresses ?? []
   const where = listening.length > 0 ? `, listening on ${listening.join(' and ')}` : ''
   output.say(
     { event: 'ready', name: torrent.name, infoHash: torrent.infoHash, listening },
@@ -79,9 +79,9 @@ function announceReady({ output }: Context, client: Client, torrent: Torrent, do
 }
 
 function watchTrouble({ output }: Context, client: Client, torrent: Torrent): void {
-  for (const source of [client, torrent]) {
-    source.on('warning', ({ code, message }) => output.say({ event: 'warning', code, message }))
-  }
+  client.on('warned', ({ code, message }) => output.say({ event: 'warning', code, message }))
+  for (const warning of torrent.warnings)
+    output.say({ event: 'warning', code: 'ERR_METAINFO_INVALID', message: warning })
 }
 
 /** Reports progress until everything wanted is durable. */
@@ -106,11 +106,11 @@ async function untilInterrupted(context: Context, torrent: Torrent): Promise<voi
       act()
     }
     signal.addEventListener('abort', () => end(resolve), { once: true })
-    torrent.on('failed', (error) => end(() => reject(error)))
+    torrent.on('failed', ({ error }) => end(() => reject(error)))
   })
 }
 
 function report({ output }: Context, torrent: Torrent): void {
-  const { verified, total, downRate, upRate, peers } = torrent.totals
-  output.say({ event: 'progress', phase: torrent.phase, verified, total, rate: downRate, uploadRate: upRate, peers })
+  const { verified, total, rate, uploadRate, peers, phase } = torrent.state
+  output.say({ event: 'progress', phase, verified, total, rate, uploadRate, peers })
 }

@@ -8,7 +8,7 @@ import { bytes, line, percent } from './format.ts'
 export async function verify({ args, output, interrupt }: Context): Promise<void> {
   const [source = '', folder = ''] = args.operands
   const torrent = await Torrent.open(source, { signal: interrupt.signal })
-  const total = torrent.length ?? 0
+  const total = torrent.length
   const { have, pieces } = await torrent.hashcheck({
     path: folder,
     signal: interrupt.signal,
