@@ -12,6 +12,9 @@
 //! | `shard.rs` | the state of a node; `carriers.rs`, `swarms.rs`, `stores.rs`, `memory.rs`, `life.rs` are its parts |
 //! | `node.rs` | what a driver calls |
 
+#[cfg(test)]
+extern crate self as bitlode_node;
+
 mod carriers;
 mod dials;
 mod fact;
@@ -20,9 +23,14 @@ pub mod limits;
 mod links;
 mod memory;
 mod node;
+#[cfg(test)]
+mod panic_tests;
 mod readers;
 mod shard;
 mod stores;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
 mod swarms;
 mod timers;
 mod torrent;

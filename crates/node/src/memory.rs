@@ -88,15 +88,17 @@ impl Shard {
 
     /// Takes requests of a peer whose send queue has room, and reads what they ask for.
     pub(crate) fn feed_uploads(&mut self, now: Time, t: &mut Torrent, slot: u32) {
-        let Some(link) = self.links.at(slot) else { return };
-        if !link.wants {
-            return;
-        }
+        while self.feed_once(now, t, slot) {}
+    }
+
+    /// One read; says whether there may be another.
+    fn feed_once(&mut self, now: Time, t: &mut Torrent, slot: u32) -> bool {
+        let Some(link) = self.links.at(slot).filter(|link| link.wants) else { return false };
         let coming = link.reading as usize * BLOCK_LEN as usize;
         let room = link.conn.send_room().saturating_sub(coming);
         let busy = link.reading + link.sending > 0;
         if busy && room < self.conn_limits.send_buffer / 2 {
-            return; // BlockSent comes, and brings us here again
+            return false; // BlockSent comes, and brings us here again
         }
         let free = t.grant.upload.saturating_sub(t.upload_held);
         if free == 0 {
@@ -104,19 +106,21 @@ impl Shard {
                 link.starved = true;
                 t.starved.push_back(slot);
             }
-            return;
+            return false;
         }
         let most = u32::try_from(room).unwrap_or(u32::MAX).min(free.saturating_mul(BLOCK_LEN));
+        let most = most.min(self.storage_limits.read_job);
         let peer = link.key;
-        let Some(swarm) = &mut t.swarm else { return };
+        let Some(swarm) = &mut t.swarm else { return false };
         let mut blocks = Vec::new();
         if caught(|| swarm.take_uploads(now, peer, most, &mut blocks)).is_none() {
-            return self.broken_swarm(t);
+            self.broken_swarm(t);
+            return false;
         }
         if blocks.is_empty() {
             link.wants = false;
             t.wanting -= 1;
-            return;
+            return false;
         }
         let count = blocks.iter().map(|block| slabs(block.len)).sum();
         link.reading += count;
@@ -124,6 +128,7 @@ impl Shard {
         let read = ReadFor::Peer { peer, slabs: count, blocks: blocks.as_slice().into() };
         let id = t.add_read(read);
         self.store(now, t, StoreInput::Read { id, blocks });
+        true
     }
 
     /// Blocks were read for a peer.
@@ -133,7 +138,6 @@ impl Shard {
         t: &mut Torrent,
         peer: PeerKey,
         count: u32,
-        blocks: &[BlockRef],
         chunks: Vec<(BlockRef, Chunk)>,
     ) {
         let Some(link) = self.links.peer(peer) else { return self.upload_freed(t, count) };
@@ -149,7 +153,6 @@ impl Shard {
         if sent.is_none() {
             return self.broken_link(t, slot);
         }
-        let _ = blocks;
         self.links.touch(slot);
     }
 

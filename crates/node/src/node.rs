@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use std::net::SocketAddr;
 
-use bitlode_base::{Code, Time};
+use bitlode_base::{Bitfield, Code, Time};
 use bitlode_conn::{RecvPlan, SendPlan, Stats};
 use bitlode_session::{CarrierId, TorrentId};
 use bitlode_storage::{JobDone, StoreInput};
@@ -250,6 +250,11 @@ impl Node {
     pub fn take_state(&mut self, id: TorrentId) -> Option<State> {
         let slot = self.0.torrents.find(id)?;
         self.0.torrents.at(slot).map(Torrent::take_state)
+    }
+
+    /// The pieces of a torrent that a barrier has made durable, or that were there at the check: they may be claimed.
+    pub fn durable(&self, id: TorrentId) -> Option<&Bitfield> {
+        Some(&self.0.torrents.get(id)?.durable)
     }
 
     /// Fills `out` with a torrent's counters in the order of [`crate::Counter`]; false when it is not here.

@@ -179,14 +179,20 @@ impl Torrent {
         layout.files().iter().filter(|file| !file.attr.pad).map(|file| file.len).sum()
     }
 
-    /// The content was looked at: what is there is verified and durable.
+    /// The content was looked at. What is there is verified; durable is what was so before, or all where we never write.
     pub(crate) fn set_have(&mut self, have: Bitfield) {
         self.verified_bytes =
             if have.is_full() { self.content() } else { have.iter().map(|piece| self.content_of(piece)).sum() };
-        self.durable_bytes = self.verified_bytes;
         self.whole = true;
-        self.durable = have.clone();
         self.have = have;
+        let writes = matches!(self.mode, Mode::Download { .. });
+        let durable = |piece: &PieceIndex| !writes || self.durable.has(*piece);
+        let durable: Vec<_> = self.have.iter().filter(durable).collect();
+        self.durable = Bitfield::none(self.have.len());
+        self.durable_bytes = 0;
+        for piece in durable {
+            self.add_durable(piece);
+        }
     }
 
     /// A piece was verified and written.

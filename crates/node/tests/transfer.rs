@@ -2,8 +2,7 @@
 
 mod support;
 
-use bitlode_base::{Code, FileIndex};
-use bitlode_node::{Counter, COUNTERS, Fact, HaveChange, Mode, Phase, ReadId, ReadRange};
+use bitlode_node::{COUNTERS, Counter, Fact, HaveChange, Mode, Phase, ReadId, ReadRange};
 use bitlode_session::Settings;
 use support::{Content, World};
 
