@@ -39,7 +39,7 @@ const tasks = {
   life: async (args) => {
     await setup({ profile: 'debug' })
     await setup()
-    return node('test/long/life.mjs', args)
+    return run('node', ['--expose-gc', 'test/long/life.mjs', ...args])
   },
   /** The table of benches/, against real peers. */
   bench: async (args) => {
