@@ -333,8 +333,8 @@ impl Receiver {
         if matches!(tail, Tail::Buffer) {
             take(&self.buffer);
         }
-        if cfg!(feature = "planted-bugs") && lens.len() > 1 {
-            copy.pop(); // The planted bug: a byte is lost when a surprise comes in front of several blocks.
+        if cfg!(feature = "planted-bugs") && lens.len() > 2 {
+            copy.pop(); // The planted bug: a byte is lost when a surprise comes in front of three blocks.
         }
         sink.stats.copied_back = sink.stats.copied_back.wrapping_add(copy.len() as u64);
         self.depth = (self.depth / 2).max(1);
