@@ -1,6 +1,10 @@
 //! The body of the fuzz target `bencode`, here so that a corpus can be replayed without a fuzzer.
 
-use crate::{DecodeError, Encoder, Kind, Limits, Value, decode, decode_prefix};
+use crate::decode::{decode, decode_prefix};
+use crate::encode::Encoder;
+use crate::error::DecodeError;
+use crate::scan::Limits;
+use crate::value::{Kind, Value};
 
 /// Decodes `data`, walks what came out and checks that spans nest and that encoding again gives the same bytes wherever
 /// the input is canonical. Panics where a promise is broken.

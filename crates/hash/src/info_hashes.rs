@@ -1,5 +1,7 @@
 //! What a torrent is known by.
 
+use crate::digest::{sha1, sha256};
+
 /// The info-hashes of a torrent: v1 (BEP 3), v2 (BEP 52), or both for a hybrid. At least one is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InfoHashes {
@@ -41,8 +43,8 @@ impl InfoHashes {
     /// Whether `raw`, the bytes of an info dictionary, has every hash that is known here. A link that names both hashes
     /// is only satisfied by both.
     pub fn matches(&self, raw: &[u8]) -> bool {
-        let v1 = self.v1.is_none_or(|hash| hash == crate::sha1(raw));
-        let v2 = self.v2.is_none_or(|hash| hash == crate::sha256(raw));
+        let v1 = self.v1.is_none_or(|hash| hash == sha1(raw));
+        let v2 = self.v2.is_none_or(|hash| hash == sha256(raw));
         v1 && v2 && (self.v1.is_some() || self.v2.is_some())
     }
 }
@@ -63,7 +65,7 @@ mod tests {
     #[test]
     fn a_link_with_both_hashes_is_satisfied_only_by_both() {
         let raw = b"de";
-        let both = InfoHashes { v1: Some(crate::sha1(raw)), v2: Some(crate::sha256(raw)) };
+        let both = InfoHashes { v1: Some(sha1(raw)), v2: Some(sha256(raw)) };
         assert!(both.matches(raw) && !both.matches(b"le"));
         assert!(!InfoHashes { v2: Some([0; 32]), ..both }.matches(raw));
         assert!(InfoHashes { v2: None, ..both }.matches(raw));

@@ -6,7 +6,7 @@
 
 use bitlode_base::BLOCK_LEN;
 
-use crate::sha256;
+use crate::digest::sha256;
 
 /// A node of a tree.
 pub type Hash = [u8; 32];
