@@ -1,8 +1,7 @@
 //! The node: what a driver calls.
 
-use std::time::Duration;
-
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bitlode_base::{Bitfield, Code, Time};
 use bitlode_conn::{RecvPlan, SendPlan, Stats};
@@ -262,6 +261,16 @@ impl Node {
         let Some(t) = self.0.torrents.get(id) else { return false };
         t.counters(out);
         true
+    }
+
+    /// The pieces of a torrent that are verified and written; none of 0 before its metadata is known.
+    pub fn have(&self, id: TorrentId) -> Option<&Bitfield> {
+        Some(&self.0.torrents.get(id)?.have)
+    }
+
+    /// The pieces of a torrent that may be claimed: a barrier has made them durable, or they are only ever read.
+    pub fn durable(&self, id: TorrentId) -> Option<&Bitfield> {
+        Some(&self.0.torrents.get(id)?.durable)
     }
 
     /// The connected peers of a torrent.
