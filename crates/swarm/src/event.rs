@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use bitlode_base::{BlockRef, Code, Coded, PieceIndex, Time};
+use bitlode_hash::Which;
 use bitlode_wire::OwnedMessage;
 
 use crate::input::PeerKey;
@@ -286,6 +287,8 @@ pub struct PeerSnapshot {
     pub outgoing: bool,
     /// Its peer id.
     pub peer_id: [u8; 20],
+    /// The info-hash that the connection uses.
+    pub which: Which,
     /// Its name and version as it says, if it does.
     pub client: Option<String>,
     /// Pieces it has; `None` before the metadata is known.

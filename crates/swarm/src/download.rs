@@ -1,0 +1,425 @@
+//! Blocks: who is asked for which, what comes, what fails, what takes too long.
+
+use std::time::Duration;
+
+use bitlode_base::{BLOCK_LEN, BlockRef, PieceIndex, Time};
+
+use crate::event::{Output, Reason, SwarmEvent};
+#[cfg(feature = "planted-bugs")]
+use crate::input::Bug;
+use crate::input::PeerKey;
+use crate::peer::{Has, Peer};
+use crate::picker::{Arrival, Asker, Want};
+use crate::requests::Request;
+use crate::swarm::Swarm;
+
+/// Requests that go out together at most, once a quarter of the window is free.
+const BATCH: u32 = 32;
+/// Open requests that every peer gets as long as there is memory.
+const SHARE: u32 = 2;
+/// Blocks that come later than this from a slow peer are asked of idle ones too, before the end game.
+const HOSTAGE: Duration = Duration::from_secs(10);
+/// The pieces at which `Limits::open_pieces` is meant.
+const PIECE: u32 = 1 << 20;
+
+impl Swarm {
+    /// Asks a peer for as much as its window, the memory and the pieces allow.
+    pub(crate) fn refill(&mut self, now: Time, key: PeerKey) {
+        self.refill_with(now, key, false);
+    }
+
+    fn refill_with(&mut self, now: Time, key: PeerKey, patient: bool) {
+        if !self.running {
+            return;
+        }
+        let wish = self.wished_pieces();
+        let (Some(peer), Some(picker)) = (self.peers.get_mut(&key), &mut self.picker) else { return };
+        if !peer.gives() {
+            return;
+        }
+        let open = peer.requests.len();
+        let window = peer.window.size().min(peer.ceiling(&self.limits));
+        let room = window.saturating_sub(open);
+        if room == 0 || (open > 0 && room < (window / 4).clamp(1, BATCH)) {
+            return;
+        }
+        let left = self.grant.saturating_sub(self.promised).saturating_sub(self.unfreed);
+        let others = self.reserved.saturating_sub(peer.reserved);
+        let share = SHARE.saturating_sub(open).min(left);
+        let most = left.saturating_sub(others).max(share).min(room);
+        let mut blocks = Vec::new();
+        if most > 0 {
+            let random = picker.had().count() < self.limits.random_pieces;
+            let parole = peer.trust.on_parole();
+            let Has::Known(has) = &peer.has else { return };
+            let (avoid, current) = (&peer.avoid[..], &mut peer.current);
+            let asker = Asker { key, has, fresh: peer.fresh, parole, avoid, current };
+            picker.pick(now, asker, Want { max: most, wish, random }, &mut self.choice, &mut blocks);
+            self.apply_relisted();
+            let short = most.saturating_sub(blocks.len() as u32);
+            if short > 0 {
+                self.copies(now, key, short, patient, &mut blocks);
+            }
+        }
+        self.promised = self.promised.saturating_add(blocks.len() as u32);
+        if let Some(peer) = self.peers.get_mut(&key) {
+            blocks.iter().for_each(|block| peer.requests.push(now, *block));
+        }
+        for block in &blocks {
+            self.say(Output::Request { peer: key, block: *block });
+        }
+        self.note(key);
+        if (blocks.len() as u32) < room {
+            self.wait(key);
+        }
+        if most < room {
+            self.starved = true;
+            // Most of the memory lies in storage, waiting for the rest of its pieces.
+            if !self.pressed && self.unfreed / 2 > self.promised {
+                self.pressed = true;
+                self.say(Output::Pressure);
+            }
+        }
+    }
+
+    /// Partial pieces to stay within: as many as are meant at 1 MiB a piece, and as the grant can hold.
+    fn wished_pieces(&self) -> usize {
+        let Some(info) = &self.info else { return 1 };
+        let length = info.layout.nominal_piece_len().max(1);
+        let by_length = u64::from(self.limits.open_pieces) * u64::from(PIECE) / u64::from(length.max(PIECE));
+        let by_grant = u64::from(self.grant / length.div_ceil(BLOCK_LEN));
+        by_length.min(by_grant).max(1) as usize
+    }
+
+    /// The end game: a peer with nothing else to fetch takes blocks over that slower ones owe us.
+    fn copies(&mut self, now: Time, key: PeerKey, max: u32, patient: bool, out: &mut Vec<BlockRef>) {
+        let (Some(picker), Some(peer)) = (&mut self.picker, self.peers.get(&key)) else { return };
+        let ends = picker.is_end_game();
+        if !ends && !patient {
+            return;
+        }
+        self.end_game_due |= ends && !self.end_game;
+        let open = peer.requests.len() + out.len() as u32;
+        let max = max.min(self.limits.requests_floor.saturating_sub(open)) as usize;
+        let ours = peer.window.eta(open + 1).unwrap_or(if open == 0 { Duration::ZERO } else { Duration::MAX });
+        let late = |other: &Peer| if other.snubbed { Duration::MAX } else { eta(other) };
+        let mut slower: Vec<(Duration, &Peer)> = (self.peers.values())
+            .filter(|other| other.key != key && other.requests.len() > 0)
+            .map(|other| (late(other), other))
+            .filter(|(late, _)| *late > ours && (ends || *late > HOSTAGE))
+            .collect();
+        slower.sort_by_key(|(late, _)| std::cmp::Reverse(*late));
+        let begin = out.len();
+        for (_, other) in slower {
+            for request in other.requests.newest() {
+                if out.len() - begin >= max {
+                    return;
+                }
+                let block = request.block;
+                let avoided = peer.avoid.iter().any(|(piece, _)| *piece == block.piece);
+                if peer.has(block.piece)
+                    && !avoided
+                    && !peer.requests.has(block)
+                    && picker.copy(now, key, block, self.limits.endgame_copies)
+                {
+                    out.push(block);
+                }
+            }
+        }
+    }
+
+    /// Puts a peer in the line for memory or work.
+    fn wait(&mut self, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(&key).filter(|peer| !peer.hungry) {
+            peer.hungry = true;
+            self.hungry.push_back(key);
+        }
+    }
+
+    /// Asks those who wait, in the order of waiting.
+    pub(crate) fn pump(&mut self, now: Time, patient: bool) {
+        self.starved = false;
+        for _ in 0..self.hungry.len() {
+            let Some(key) = self.hungry.pop_front() else { return };
+            if let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.hungry) {
+                peer.hungry = false;
+                self.refill_with(now, key, patient);
+            }
+        }
+    }
+
+    /// Brings what is kept back for a peer in line with its open requests.
+    pub(crate) fn note(&mut self, key: PeerKey) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let share = if peer.gives() { SHARE.saturating_sub(peer.requests.len()) } else { 0 };
+        self.reserved = self.reserved.saturating_sub(peer.reserved).saturating_add(share);
+        peer.reserved = share;
+    }
+
+    // Blocks come
+
+    pub(crate) fn on_block(&mut self, now: Time, key: PeerKey, block: BlockRef) {
+        let len = u64::from(block.len);
+        let taken = self.peers.get_mut(&key).and_then(|peer| Some((peer.requests.take(block)?, peer)));
+        let Some((request, peer)) = taken else {
+            self.wasted = self.wasted.saturating_add(len);
+            return self.say(Output::Drop { peer: key, block });
+        };
+        self.promised = self.promised.saturating_sub(1);
+        let ceiling = peer.ceiling(&self.limits);
+        peer.window.block(now, len, now.since(request.at), ceiling, &self.limits);
+        peer.requests.progressed(now);
+        peer.snubbed = false;
+        peer.rejects = 0;
+        let arrival = self.picker.as_mut().map_or(Arrival::Duplicate, |picker| picker.arrived(key, block));
+        #[cfg(feature = "planted-bugs")]
+        let arrival = match arrival {
+            Arrival::Duplicate if self.has_bug(Bug::DuplicateAccepted) => {
+                Arrival::Kept { cancel: Vec::new(), full: false }
+            }
+            Arrival::Kept { full, .. } if self.has_bug(Bug::DuplicateAccepted) => {
+                Arrival::Kept { cancel: Vec::new(), full }
+            }
+            other => other,
+        };
+        match arrival {
+            Arrival::Kept { cancel, full } => {
+                self.say(Output::Keep { peer: key, block });
+                self.unfreed = self.unfreed.saturating_add(1);
+                self.down.add(now, len);
+                if let Some(peer) = self.peers.get_mut(&key) {
+                    peer.down.add(now, len);
+                }
+                for other in cancel {
+                    self.cancel(other, block);
+                    self.refill(now, other);
+                }
+                #[cfg(feature = "planted-bugs")]
+                if full && self.has_bug(Bug::UnverifiedHave) {
+                    self.send_have(block.piece);
+                }
+                let _ = full;
+            }
+            Arrival::Duplicate => {
+                self.wasted = self.wasted.saturating_add(len);
+                self.say(Output::Drop { peer: key, block });
+            }
+        }
+        self.note(key);
+        self.refill(now, key);
+    }
+
+    pub(crate) fn on_unrequested(&mut self, now: Time, key: PeerKey, block: BlockRef, tolerated: bool) {
+        self.wasted = self.wasted.saturating_add(u64::from(block.len));
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if tolerated {
+            // Its REJECT will not come any more.
+            peer.cancelled = peer.cancelled.saturating_sub(1);
+            return;
+        }
+        peer.unrequested = peer.unrequested.saturating_add(1);
+        peer.unrequested_bytes = peer.unrequested_bytes.saturating_add(u64::from(block.len));
+        if peer.unrequested > self.limits.unrequested_blocks || peer.unrequested_bytes > self.limits.unrequested_bytes {
+            self.close(now, key, Reason::Unrequested);
+        }
+    }
+
+    pub(crate) fn on_reject(&mut self, now: Time, key: PeerKey, block: BlockRef) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let open = peer.requests.take(block).is_some();
+        if !open && peer.cancelled > 0 {
+            peer.cancelled -= 1;
+            return;
+        }
+        // Rejects that follow a choke are what BEP 6 asks for.
+        if !peer.choking || !open {
+            peer.rejects = peer.rejects.saturating_add(1);
+            peer.avoid(now, block.piece, &self.limits);
+        }
+        let many = peer.rejects >= self.limits.rejects;
+        if open {
+            self.promised = self.promised.saturating_sub(1);
+            self.released(key, block, false);
+        }
+        if many {
+            return self.close(now, key, Reason::Rejects);
+        }
+        self.note(key);
+        self.refill(now, key);
+    }
+
+    // Storage says
+
+    pub(crate) fn on_verified(&mut self, now: Time, piece: PieceIndex) {
+        let Some(picker) = &mut self.picker else { return };
+        if piece.0 >= picker.pieces() || picker.had().has(piece) {
+            return;
+        }
+        let useful = picker.is_useful(piece);
+        let (senders, asked) = picker.verified(piece);
+        for (peer, block) in asked {
+            self.cancel(peer, block);
+        }
+        for sender in &senders {
+            if let Some(peer) = self.peers.get_mut(sender) {
+                peer.trust.verified(senders.len() == 1);
+            }
+        }
+        self.event(SwarmEvent::PieceDone { piece });
+        self.send_have(piece);
+        if useful {
+            let having = self.peers.values_mut().filter(|peer| peer.has(piece));
+            let done: Vec<PeerKey> = having
+                .filter_map(|peer| {
+                    peer.useful = peer.useful.saturating_sub(1);
+                    (peer.useful == 0).then_some(peer.key)
+                })
+                .collect();
+            done.into_iter().for_each(|key| self.update_interest(now, key));
+        }
+        self.check_complete(now);
+    }
+
+    pub(crate) fn on_failed(&mut self, now: Time, piece: PieceIndex) {
+        let Some(picker) = &mut self.picker else { return };
+        let senders = picker.failed(now, piece);
+        let bytes = self.info.as_ref().map_or(0, |info| info.layout.piece_len(piece));
+        self.hash_failed = self.hash_failed.saturating_add(u64::from(bytes));
+        self.end_game = false;
+        self.event(SwarmEvent::PieceFailed { piece, peers: senders.clone() });
+        let alone = senders.len() == 1;
+        for sender in senders {
+            let guilty = self.peers.get_mut(&sender).is_some_and(|peer| peer.trust.failed() || alone);
+            if guilty {
+                self.close(now, sender, Reason::Poison);
+            }
+        }
+        self.pump_due = true;
+    }
+
+    pub(crate) fn on_lost(&mut self, block: BlockRef) {
+        if let Some(picker) = &mut self.picker {
+            picker.lost(block);
+            self.pump_due = true;
+        }
+    }
+
+    pub(crate) fn on_freed(&mut self, slabs: u32) {
+        self.unfreed = self.unfreed.saturating_sub(slabs);
+        self.pressed = false;
+        self.pump_due |= self.starved;
+    }
+
+    pub(crate) fn on_grant(&mut self, slabs: u32) {
+        self.pump_due |= slabs > self.grant && !self.hungry.is_empty();
+        self.pressed = false;
+        self.grant = slabs;
+    }
+
+    // Requests end without a block
+
+    /// Looks for peers that are silent and requests that are old.
+    pub(crate) fn check_requests(&mut self, now: Time) {
+        let (soon, late) = (self.limits.request_timeout, self.limits.snub_after);
+        let mut given_up: Vec<(PeerKey, Vec<Request>)> = Vec::new();
+        let mut snubbed = Vec::new();
+        for peer in self.peers.values_mut() {
+            peer.avoid.retain(|(_, until)| now < *until);
+            let silence = peer.requests.silence(now);
+            let old = if peer.choking && silence >= soon {
+                peer.requests.take_newest(0)
+            } else if silence >= soon {
+                peer.window.collapse(now, &self.limits);
+                peer.current = None;
+                if let Some(picker) = &mut self.picker {
+                    picker.disown(peer.key);
+                }
+                if silence >= late && !peer.snubbed {
+                    peer.snubbed = true;
+                    snubbed.push(peer.key);
+                }
+                peer.requests.take_newest(usize::from(silence < late))
+            } else {
+                peer.requests.take_older(now, late)
+            };
+            if !old.is_empty() {
+                old.iter().for_each(|request| peer.avoid(now, request.block.piece, &self.limits));
+                peer.cancelled = peer.cancelled.saturating_add(old.len() as u32);
+                given_up.push((peer.key, old));
+            }
+        }
+        for (key, old) in given_up {
+            for request in old {
+                self.promised = self.promised.saturating_sub(1);
+                self.say(Output::Cancel { peer: key, block: request.block });
+                self.released(key, request.block, true);
+            }
+            self.note(key);
+            self.wait(key);
+        }
+        for peer in snubbed {
+            self.event(SwarmEvent::Snubbed { peer });
+        }
+    }
+
+    /// The block is of no use from this peer any more.
+    fn cancel(&mut self, key: PeerKey, block: BlockRef) {
+        if self.peers.get_mut(&key).is_some_and(|peer| peer.cancel(block)) {
+            self.promised = self.promised.saturating_sub(1);
+            self.say(Output::Cancel { peer: key, block });
+            self.note(key);
+            self.wait(key);
+        }
+    }
+
+    /// A peer that choked us without the fast extension dropped what it was asked for.
+    pub(crate) fn forget_all(&mut self, key: PeerKey) {
+        for block in self.give_up_all(key) {
+            self.say(Output::Forget { peer: key, block });
+        }
+        self.note(key);
+    }
+
+    /// Nothing is asked of a peer any more; gives what was.
+    pub(crate) fn give_up_all(&mut self, key: PeerKey) -> Vec<BlockRef> {
+        let open = self.peers.get_mut(&key).map(|peer| peer.requests.take_newest(0)).unwrap_or_default();
+        self.promised = self.promised.saturating_sub(open.len() as u32);
+        let blocks: Vec<BlockRef> = open.into_iter().map(|request| request.block).collect();
+        for block in &blocks {
+            self.released(key, *block, true);
+        }
+        blocks
+    }
+
+    /// Nothing is asked of anybody any more.
+    pub(crate) fn drop_requests(&mut self) {
+        let keys: Vec<PeerKey> = self.peers.keys().copied().collect();
+        for key in keys {
+            for block in self.give_up_all(key) {
+                if let Some(peer) = self.peers.get_mut(&key) {
+                    peer.cancelled = peer.cancelled.saturating_add(1);
+                }
+                self.say(Output::Cancel { peer: key, block });
+            }
+            self.note(key);
+        }
+    }
+
+    /// The block may be asked of others.
+    fn released(&mut self, key: PeerKey, block: BlockRef, given_up: bool) {
+        #[cfg(feature = "planted-bugs")]
+        if self.has_bug(if given_up { Bug::TimedOutForgotten } else { Bug::RejectIgnored }) {
+            return;
+        }
+        let _ = given_up;
+        if let Some(picker) = &mut self.picker {
+            picker.release(key, block);
+            self.pump_due = true;
+        }
+    }
+}
+
+/// How long a peer will take for what it was asked, as far as one can tell.
+fn eta(peer: &Peer) -> Duration {
+    peer.window.eta(peer.requests.len()).unwrap_or(Duration::MAX)
+}

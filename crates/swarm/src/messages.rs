@@ -1,0 +1,146 @@
+//! What peers say, except about metadata and requests of theirs.
+
+use bitlode_base::{Bitfield, PieceIndex, Time};
+use bitlode_wire::Message;
+
+use crate::event::{Reason, SwarmEvent};
+#[cfg(feature = "planted-bugs")]
+use crate::input::Bug;
+use crate::input::PeerKey;
+use crate::peer::{Field, Has};
+use crate::requests::Window;
+use crate::swarm::Swarm;
+
+impl Swarm {
+    pub(crate) fn on_message(&mut self, now: Time, key: PeerKey, message: Message<'_>) {
+        let Some(peer) = self.peers.get(&key) else { return };
+        let fast_only = matches!(
+            message,
+            Message::HaveAll | Message::HaveNone | Message::Reject(_) | Message::Suggest(_) | Message::AllowedFast(_)
+        );
+        if fast_only && !peer.fast {
+            return self.close(now, key, Reason::Protocol("a message of the fast extension, which is off"));
+        }
+        match message {
+            Message::Choke => self.on_choke(now, key),
+            Message::Unchoke => self.on_unchoke(now, key),
+            Message::Interested => self.on_interested(now, key),
+            Message::NotInterested => self.on_not_interested(now, key),
+            Message::Have(piece) => self.on_have_message(now, key, piece),
+            Message::Bitfield(bytes) => self.on_field(now, key, Field::Bytes(bytes.to_vec())),
+            Message::HaveAll => self.on_field(now, key, Field::All),
+            Message::HaveNone => self.on_field(now, key, Field::None),
+            Message::Request(block) => self.on_request(now, key, block),
+            Message::Cancel(block) => self.on_cancel(key, block),
+            Message::Reject(block) => self.on_reject(now, key, block),
+            Message::Extended { id, payload } => self.on_extended(now, key, id, payload),
+            // Hints that are not followed, and what ends in the connection.
+            Message::Suggest(_)
+            | Message::AllowedFast(_)
+            | Message::Port(_)
+            | Message::KeepAlive
+            | Message::Piece { .. }
+            | Message::Unknown { .. } => {}
+        }
+    }
+
+    fn on_choke(&mut self, now: Time, key: PeerKey) {
+        #[cfg(feature = "planted-bugs")]
+        if self.has_bug(Bug::ChokeSkipped) {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(&key).filter(|peer| !peer.choking) else { return };
+        peer.choking = true;
+        peer.current = None;
+        let fast = peer.fast;
+        if let Some(picker) = &mut self.picker {
+            picker.disown(key);
+        }
+        if !fast {
+            // BEP 3: a choke drops all requests. With BEP 6 each is rejected, or answered still.
+            self.forget_all(key);
+        }
+        self.note(key);
+        self.event(SwarmEvent::Choked { peer: key });
+        let _ = now;
+    }
+
+    fn on_unchoke(&mut self, now: Time, key: PeerKey) {
+        let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.choking) else { return };
+        peer.choking = false;
+        if peer.requests.len() == 0 {
+            // The pipe is empty: round trips are true again.
+            peer.window = Window::new(now, &self.limits);
+        }
+        peer.requests.progressed(now);
+        self.note(key);
+        self.event(SwarmEvent::Unchoked { peer: key });
+        self.refill(now, key);
+    }
+
+    fn on_have_message(&mut self, now: Time, key: PeerKey, piece: PieceIndex) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.haves = peer.haves.saturating_add(1);
+        peer.late = true;
+        let extra = u64::from(self.limits.haves_extra);
+        match &mut peer.has {
+            Has::Raw { haves, .. } => {
+                if peer.haves > extra {
+                    return self.close(now, key, Reason::HaveFlood);
+                }
+                haves.push(piece);
+            }
+            Has::Known(field) => {
+                let most = u64::from(field.len()).saturating_mul(u64::from(self.limits.haves_per_piece));
+                if piece.0 >= field.len() {
+                    return self.close(now, key, Reason::Index(piece));
+                }
+                if peer.haves > most.saturating_add(extra) {
+                    return self.close(now, key, Reason::HaveFlood);
+                }
+                if !field.set(piece) {
+                    return;
+                }
+                if let Some(picker) = &mut self.picker {
+                    picker.add_have(piece, field);
+                    peer.fresh = peer.fresh.saturating_add(u32::from(picker.is_listed(piece)));
+                    peer.useful = peer.useful.saturating_add(u32::from(picker.is_useful(piece)));
+                    self.update_interest(now, key);
+                }
+                self.check_both_complete(now, key);
+            }
+        }
+    }
+
+    /// The peer names all its pieces at once.
+    fn on_field(&mut self, now: Time, key: PeerKey, named: Field) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if peer.named || peer.late {
+            return self.close(now, key, Reason::Protocol("the pieces were named twice or too late"));
+        }
+        peer.named = true;
+        let field = match (&mut peer.has, named) {
+            (Has::Raw { .. }, Field::Bytes(bytes)) if bytes.len() > self.limits.bitfield_bytes => {
+                return self.close(now, key, Reason::Bitfield);
+            }
+            (Has::Raw { field, .. }, named) => {
+                *field = Some(named);
+                return;
+            }
+            (Has::Known(known), Field::All) => Bitfield::all(known.len()),
+            (Has::Known(known), Field::None) => Bitfield::none(known.len()),
+            (Has::Known(known), Field::Bytes(bytes)) => match Bitfield::from_bytes(&bytes, known.len()) {
+                Ok(field) => field,
+                Err(_) => return self.close(now, key, Reason::Bitfield),
+            },
+        };
+        if let Some(picker) = &mut self.picker {
+            peer.field().into_iter().for_each(|none| picker.remove_peer(none));
+            picker.add_peer(&field);
+            (peer.useful, peer.fresh) = picker.count(&field);
+        }
+        peer.has = Has::Known(field);
+        self.update_interest(now, key);
+        self.check_both_complete(now, key);
+    }
+}

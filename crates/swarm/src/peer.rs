@@ -1,0 +1,286 @@
+//! One connected peer.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bitlode_base::{Bitfield, BlockRef, PieceIndex, Time};
+use bitlode_hash::Which;
+use bitlode_wire::Reserved;
+
+use crate::ban::Trust;
+use crate::event::{PeerSnapshot, Reason};
+use crate::input::{Limits, PeerKey};
+use crate::metadata::Served;
+use crate::rate::Rate;
+use crate::requests::{Requests, Window};
+use crate::uploads::Uploads;
+
+/// The span of `Limits::extended_handshakes`.
+const MINUTE: Duration = Duration::from_secs(60);
+/// Pieces that a peer is not asked for at the same time; the oldest gives way.
+const AVOID: usize = 64;
+/// A connection that lasted this long was of use even without a block.
+const LASTING: Duration = Duration::from_secs(60);
+
+/// Pieces of a peer before the metadata is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Field {
+    All,
+    None,
+    Bytes(Vec<u8>),
+}
+
+/// Which pieces a peer has.
+#[derive(Debug)]
+pub(crate) enum Has {
+    /// The number of pieces is not known yet: kept as it came, checked later.
+    Raw {
+        field: Option<Field>,
+        haves: Vec<PieceIndex>,
+    },
+    Known(Bitfield),
+}
+
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) key: PeerKey,
+    pub(crate) addr: SocketAddr,
+    /// Where it can be called, if it said so or we called it.
+    pub(crate) listens: Option<SocketAddr>,
+    pub(crate) outgoing: bool,
+    pub(crate) fast: bool,
+    pub(crate) extended: bool,
+    pub(crate) peer_id: [u8; 20],
+    pub(crate) which: Which,
+    pub(crate) joined: Time,
+
+    pub(crate) has: Has,
+    /// It named its pieces at once; HAVEs follow.
+    pub(crate) named: bool,
+    /// It sent a HAVE, REQUEST or its pieces: naming them (again) is too late.
+    pub(crate) late: bool,
+    pub(crate) haves: u64,
+    /// Pieces of it that we want and do not have, and those of them that nobody has begun.
+    pub(crate) useful: u32,
+    pub(crate) fresh: u32,
+
+    /// We told it which pieces we have.
+    pub(crate) announced: bool,
+    pub(crate) am_interested: bool,
+    pub(crate) am_choking: bool,
+    pub(crate) interested: bool,
+    pub(crate) choking: bool,
+    pub(crate) snubbed: bool,
+    pub(crate) upload_only: bool,
+
+    pub(crate) requests: Requests,
+    pub(crate) window: Window,
+    pub(crate) reqq: u32,
+    pub(crate) current: Option<PieceIndex>,
+    pub(crate) avoid: Vec<(PieceIndex, Time)>,
+    /// Blocks that the reserve holds for it, at most two.
+    pub(crate) reserved: u32,
+    /// It waits in the line for memory or work.
+    pub(crate) hungry: bool,
+    pub(crate) rejects: u32,
+    /// Cancelled requests whose REJECT may still come.
+    pub(crate) cancelled: u32,
+    pub(crate) trust: Trust,
+    pub(crate) unrequested: u32,
+    pub(crate) unrequested_bytes: u64,
+
+    pub(crate) uploads: Uploads,
+    pub(crate) invalid: u32,
+    pub(crate) choked_requests: u32,
+    /// When we last choked it or let it in, when we unchoked it, when it last held a slot.
+    pub(crate) choked_at: Time,
+    pub(crate) unchoked_at: Option<Time>,
+    pub(crate) last_slot: Option<Time>,
+    pub(crate) in_turn: bool,
+
+    pub(crate) down: Rate,
+    pub(crate) up: Rate,
+
+    pub(crate) client: Option<String>,
+    /// Its number for ut_metadata messages.
+    pub(crate) metadata_id: Option<u8>,
+    pub(crate) metadata_size: Option<u32>,
+    pub(crate) metadata_again: Time,
+    pub(crate) served: Served,
+    pub(crate) shakes: u32,
+    pub(crate) shakes_since: Time,
+    pub(crate) bad_shakes: u32,
+}
+
+/// What is known of a peer when it joins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Joined {
+    pub(crate) key: PeerKey,
+    pub(crate) addr: SocketAddr,
+    pub(crate) outgoing: bool,
+    pub(crate) reserved: Reserved,
+    pub(crate) peer_id: [u8; 20],
+    pub(crate) which: Which,
+}
+
+impl Peer {
+    pub(crate) fn new(now: Time, joined: Joined, pieces: Option<u32>, limits: &Limits) -> Peer {
+        Peer {
+            key: joined.key,
+            addr: joined.addr,
+            listens: joined.outgoing.then_some(joined.addr),
+            outgoing: joined.outgoing,
+            fast: joined.reserved.fast(),
+            extended: joined.reserved.extended(),
+            peer_id: joined.peer_id,
+            which: joined.which,
+            joined: now,
+            has: match pieces {
+                Some(pieces) => Has::Known(Bitfield::none(pieces)),
+                None => Has::Raw { field: None, haves: Vec::new() },
+            },
+            named: false,
+            late: false,
+            haves: 0,
+            useful: 0,
+            fresh: 0,
+            announced: false,
+            am_interested: false,
+            am_choking: true,
+            interested: false,
+            choking: true,
+            snubbed: false,
+            upload_only: false,
+            requests: Requests::new(now),
+            window: Window::new(now, limits),
+            reqq: limits.assume_reqq,
+            current: None,
+            avoid: Vec::new(),
+            reserved: 0,
+            hungry: false,
+            rejects: 0,
+            cancelled: 0,
+            trust: Trust::default(),
+            unrequested: 0,
+            unrequested_bytes: 0,
+            uploads: Uploads::default(),
+            invalid: 0,
+            choked_requests: 0,
+            choked_at: now,
+            unchoked_at: None,
+            last_slot: None,
+            in_turn: false,
+            down: Rate::new(now),
+            up: Rate::new(now),
+            client: None,
+            metadata_id: None,
+            metadata_size: None,
+            metadata_again: Time::ZERO,
+            served: Served::new(now),
+            shakes: 0,
+            shakes_since: now,
+            bad_shakes: 0,
+        }
+    }
+
+    /// The pieces it has, once their number is known.
+    pub(crate) fn field(&self) -> Option<&Bitfield> {
+        match &self.has {
+            Has::Known(field) => Some(field),
+            Has::Raw { .. } => None,
+        }
+    }
+
+    pub(crate) fn has(&self, piece: PieceIndex) -> bool {
+        self.field().is_some_and(|field| field.has(piece))
+    }
+
+    pub(crate) fn is_seed(&self) -> bool {
+        self.field().is_some_and(|field| field.is_full() && !field.is_empty())
+    }
+
+    /// The metadata came: checks what the peer said about its pieces before.
+    pub(crate) fn learn(&mut self, pieces: u32) -> Result<(), Reason> {
+        let Has::Raw { field, haves } = &mut self.has else { return Ok(()) };
+        let mut known = match field {
+            Some(Field::All) => Bitfield::all(pieces),
+            Some(Field::Bytes(bytes)) => Bitfield::from_bytes(bytes, pieces).map_err(|_| Reason::Bitfield)?,
+            Some(Field::None) | None => Bitfield::none(pieces),
+        };
+        for piece in haves.iter() {
+            if piece.0 >= pieces {
+                return Err(Reason::Index(*piece));
+            }
+            known.set(*piece);
+        }
+        self.has = Has::Known(known);
+        Ok(())
+    }
+
+    /// Whether it may be asked for blocks.
+    pub(crate) fn gives(&self) -> bool {
+        !self.choking && self.am_interested
+    }
+
+    pub(crate) fn ceiling(&self, limits: &Limits) -> u32 {
+        self.reqq.min(limits.requests_max).max(1)
+    }
+
+    /// It rejected a block of this piece: it is not asked for the piece for a while.
+    pub(crate) fn avoid(&mut self, now: Time, piece: PieceIndex, limits: &Limits) {
+        self.avoid.retain(|(avoid, until)| *avoid != piece && now < *until);
+        if self.avoid.len() >= AVOID {
+            self.avoid.remove(0);
+        }
+        self.avoid.push((piece, now + limits.reject_backoff));
+        if self.current == Some(piece) {
+            self.current = None;
+        }
+    }
+
+    /// One more extended handshake; says whether that is too many.
+    pub(crate) fn shake(&mut self, now: Time, limits: &Limits) -> bool {
+        if now.since(self.shakes_since) >= MINUTE {
+            (self.shakes, self.shakes_since) = (0, now);
+        }
+        self.shakes = self.shakes.saturating_add(1);
+        self.shakes > limits.extended_handshakes
+    }
+
+    /// A block was asked for and the answer is of no use any more.
+    pub(crate) fn cancel(&mut self, block: BlockRef) -> bool {
+        let open = self.requests.take(block).is_some();
+        self.cancelled = self.cancelled.saturating_add(u32::from(open));
+        open
+    }
+
+    /// Whether the connection did any good.
+    pub(crate) fn was_useful(&self, now: Time) -> bool {
+        self.down.total() > 0 || self.up.total() > 0 || now.since(self.joined) >= LASTING
+    }
+
+    pub(crate) fn snapshot(&self, now: Time) -> PeerSnapshot {
+        PeerSnapshot {
+            peer: self.key,
+            addr: self.addr,
+            outgoing: self.outgoing,
+            peer_id: self.peer_id,
+            which: self.which,
+            client: self.client.clone(),
+            pieces: self.field().map(Bitfield::count),
+            seed: self.is_seed(),
+            am_interested: self.am_interested,
+            am_choking: self.am_choking,
+            interested: self.interested,
+            choking: self.choking,
+            snubbed: self.snubbed,
+            requests: self.requests.len(),
+            window: self.window.size(),
+            queued: self.uploads.len() as u32,
+            downloaded: self.down.total(),
+            uploaded: self.up.total(),
+            download_rate: self.down.get(now),
+            upload_rate: self.up.get(now),
+        }
+    }
+}

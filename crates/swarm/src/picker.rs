@@ -1,0 +1,565 @@
+//! Which blocks to ask for next.
+//!
+//! A piece is *listed* (may be begun), *open* (begun) or had. An open piece is *partial* while some of its blocks are
+//! free, that is neither asked for nor held. A peer that begins a piece owns it and gets its blocks in order; others take
+//! from its end, and only when there is nothing better.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bitlode_base::{Bitfield, BlockRef, Choice, PieceIndex, Time};
+use bitlode_metainfo::Info;
+
+use crate::input::PeerKey;
+use crate::rarity::Rarity;
+
+/// Blocks that a helper takes in one run from the end of another peer's piece.
+const HELP_RUN: u32 = 16;
+/// Partial pieces beyond the wished number that peers may begin who can use none of the others.
+const SPARE: usize = 4;
+/// How long a piece that must come from one peer waits for that peer alone.
+const ALONE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Block {
+    Free,
+    Asked(PeerKey),
+    Held(PeerKey),
+}
+
+#[derive(Debug)]
+struct Open {
+    blocks: Vec<Block>,
+    free: u32,
+    /// Blocks that are not held.
+    missing: u32,
+    /// No free block lies before it.
+    front: usize,
+    /// No free block lies at it or behind.
+    back: usize,
+    owner: Option<PeerKey>,
+    /// Only its owner may fetch it until then: the piece failed before, or its owner is on parole.
+    alone: Option<Time>,
+}
+
+/// What a peer that wants blocks brings along.
+pub(crate) struct Asker<'a> {
+    pub(crate) key: PeerKey,
+    pub(crate) has: &'a Bitfield,
+    /// Listed pieces that it has.
+    pub(crate) fresh: u32,
+    /// It fetches whole pieces alone, so that it answers for them alone.
+    pub(crate) parole: bool,
+    /// Pieces not to be asked of it now.
+    pub(crate) avoid: &'a [(PieceIndex, Time)],
+    /// The piece that it fetches.
+    pub(crate) current: &'a mut Option<PieceIndex>,
+}
+
+/// How much it wants, and of what kind.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Want {
+    /// Blocks, at most.
+    pub(crate) max: u32,
+    /// Partial pieces to stay within.
+    pub(crate) wish: usize,
+    /// New pieces are taken at random, not rarest first.
+    pub(crate) random: bool,
+}
+
+/// What became of a block.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// First copy: cancel it at these peers.
+    Kept {
+        cancel: Vec<PeerKey>,
+        full: bool,
+    },
+    Duplicate,
+}
+
+/// The state of all pieces of one torrent.
+#[derive(Debug)]
+pub(crate) struct Picker {
+    info: Arc<Info>,
+    wanted: Bitfield,
+    had: Bitfield,
+    wanted_had: u32,
+    rarity: Rarity,
+    /// Peers that have everything.
+    seeds: u32,
+    open: BTreeMap<PieceIndex, Open>,
+    partial: BTreeSet<PieceIndex>,
+    /// Further peers that were asked for the same block.
+    copies: BTreeMap<(PieceIndex, u32), Vec<PeerKey>>,
+    urgent: Vec<PieceIndex>,
+    /// Pieces that left the list or came back to it, for the peers' counts.
+    relisted: Vec<(PieceIndex, bool)>,
+}
+
+impl Picker {
+    pub(crate) fn new(info: Arc<Info>, had: Bitfield) -> Picker {
+        let pieces = info.layout.piece_count();
+        let mut picker = Picker {
+            info,
+            wanted: Bitfield::all(pieces),
+            wanted_had: had.count(),
+            had,
+            rarity: Rarity::new(pieces),
+            seeds: 0,
+            open: BTreeMap::new(),
+            partial: BTreeSet::new(),
+            copies: BTreeMap::new(),
+            urgent: Vec::new(),
+            relisted: Vec::new(),
+        };
+        for piece in 0..pieces {
+            picker.relist(PieceIndex(piece));
+        }
+        picker.relisted.clear();
+        picker
+    }
+
+    pub(crate) fn pieces(&self) -> u32 {
+        self.had.len()
+    }
+
+    pub(crate) fn had(&self) -> &Bitfield {
+        &self.had
+    }
+
+    pub(crate) fn wanted(&self) -> &Bitfield {
+        &self.wanted
+    }
+
+    pub(crate) fn wanted_had(&self) -> u32 {
+        self.wanted_had
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        self.wanted_had == self.wanted.count()
+    }
+
+    /// Whether the piece is wanted and not had.
+    pub(crate) fn is_useful(&self, piece: PieceIndex) -> bool {
+        self.wanted.has(piece) && !self.had.has(piece)
+    }
+
+    pub(crate) fn is_listed(&self, piece: PieceIndex) -> bool {
+        self.rarity.is_listed(piece.0)
+    }
+
+    pub(crate) fn open_pieces(&self) -> u32 {
+        self.open.len() as u32
+    }
+
+    /// Useful and listed pieces among those of a peer.
+    pub(crate) fn count(&self, has: &Bitfield) -> (u32, u32) {
+        let useful = has.iter().filter(|piece| self.is_useful(*piece)).count();
+        let fresh = has.iter().filter(|piece| self.is_listed(*piece)).count();
+        (useful as u32, fresh as u32)
+    }
+
+    /// Pieces that left the list (false) or came to it (true) since the last call.
+    pub(crate) fn take_relisted(&mut self) -> Vec<(PieceIndex, bool)> {
+        std::mem::take(&mut self.relisted)
+    }
+
+    pub(crate) fn add_peer(&mut self, has: &Bitfield) {
+        if has.is_full() {
+            self.seeds = self.seeds.saturating_add(1);
+        } else {
+            has.iter().for_each(|piece| self.rarity.add(piece.0));
+        }
+    }
+
+    pub(crate) fn remove_peer(&mut self, has: &Bitfield) {
+        if has.is_full() {
+            self.seeds = self.seeds.saturating_sub(1);
+        } else {
+            has.iter().for_each(|piece| self.rarity.remove(piece.0));
+        }
+    }
+
+    /// A peer got a piece; `has` holds it already.
+    pub(crate) fn add_have(&mut self, piece: PieceIndex, has: &Bitfield) {
+        if has.is_full() {
+            // It counts as a seed from now on.
+            has.iter().filter(|other| *other != piece).for_each(|other| self.rarity.remove(other.0));
+            self.seeds = self.seeds.saturating_add(1);
+        } else {
+            self.rarity.add(piece.0);
+        }
+    }
+
+    pub(crate) fn set_wanted(&mut self, wanted: Bitfield) {
+        if wanted.len() != self.wanted.len() {
+            return;
+        }
+        self.wanted = wanted;
+        self.wanted_had = self.wanted.iter().filter(|piece| self.had.has(*piece)).count() as u32;
+        for piece in 0..self.pieces() {
+            self.relist(PieceIndex(piece));
+        }
+        let partial = self.open.iter().filter(|(piece, open)| open.free > 0 && self.wanted.has(**piece));
+        self.partial = partial.map(|(piece, _)| *piece).collect();
+    }
+
+    pub(crate) fn set_urgent(&mut self, pieces: &[PieceIndex], max: usize) {
+        self.urgent = pieces.iter().copied().filter(|piece| self.is_useful(*piece)).take(max).collect();
+    }
+
+    /// Appends blocks to ask of this peer.
+    pub(crate) fn pick(
+        &mut self,
+        now: Time,
+        asker: Asker<'_>,
+        want: Want,
+        choice: &mut Choice,
+        out: &mut Vec<BlockRef>,
+    ) {
+        let full = out.len().saturating_add(want.max as usize);
+        let mut before = usize::MAX;
+        while out.len() < full && out.len() != before {
+            before = out.len();
+            let room = full - before;
+            if let Some(piece) = self.pick_urgent(now, &asker) {
+                self.take_front(now, piece, &asker, room, out);
+            } else if let Some(piece) = asker.current.filter(|piece| self.may_take(now, *piece, &asker)) {
+                self.take_front(now, piece, &asker, room, out);
+            } else if let Some(piece) = self.pick_unowned(now, &asker).or_else(|| self.begin(now, &asker, want, choice))
+            {
+                *asker.current = Some(piece);
+                self.own(now, piece, &asker);
+                self.take_front(now, piece, &asker, room, out);
+            } else if let Some(piece) = self.pick_help(now, &asker) {
+                self.take_back(piece, &asker, room, out);
+            } else if let Some(piece) = self.begin_beyond(now, &asker, want, choice) {
+                *asker.current = Some(piece);
+                self.take_front(now, piece, &asker, room, out);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Whether every block that is wanted is asked for or held.
+    pub(crate) fn is_end_game(&self) -> bool {
+        self.rarity.len() == 0 && self.partial.is_empty() && !self.open.is_empty()
+    }
+
+    /// Asks one more peer for a block that another was asked for; false when there are enough or it may not be.
+    pub(crate) fn copy(&mut self, now: Time, key: PeerKey, block: BlockRef, max: u32) -> bool {
+        let Some(open) = self.open.get(&block.piece) else { return false };
+        let Some(Block::Asked(by)) = open.blocks.get(block.number() as usize) else { return false };
+        let alone = open.alone.is_some_and(|until| now < until) && open.owner.is_some();
+        let copies = self.copies.entry((block.piece, block.number())).or_default();
+        let may = *by != key && !alone && !copies.contains(&key) && copies.len() as u32 + 1 < max;
+        if may {
+            copies.push(key);
+        } else if copies.is_empty() {
+            self.copies.remove(&(block.piece, block.number()));
+        }
+        may
+    }
+
+    /// A block came that this peer was asked for.
+    pub(crate) fn arrived(&mut self, key: PeerKey, block: BlockRef) -> Arrival {
+        let number = block.number();
+        let Some(open) = self.open.get_mut(&block.piece) else { return Arrival::Duplicate };
+        let Some(state) = open.blocks.get_mut(number as usize) else { return Arrival::Duplicate };
+        let mut cancel = Vec::new();
+        match *state {
+            Block::Asked(by) => {
+                cancel = self.copies.remove(&(block.piece, number)).unwrap_or_default();
+                cancel.push(by);
+                cancel.retain(|other| *other != key);
+            }
+            Block::Free => open.free = open.free.saturating_sub(1),
+            Block::Held(_) => return Arrival::Duplicate,
+        }
+        *state = Block::Held(key);
+        open.missing = open.missing.saturating_sub(1);
+        let full = open.missing == 0;
+        if open.free == 0 {
+            self.partial.remove(&block.piece);
+        }
+        Arrival::Kept { cancel, full }
+    }
+
+    /// This peer will not send that block: it is free again, unless another was asked for it too.
+    pub(crate) fn release(&mut self, key: PeerKey, block: BlockRef) {
+        let number = block.number();
+        let Some(open) = self.open.get_mut(&block.piece) else { return };
+        let Some(state) = open.blocks.get_mut(number as usize) else { return };
+        let Block::Asked(by) = *state else { return };
+        let at = (block.piece, number);
+        if let Some(copies) = self.copies.get_mut(&at) {
+            if by == key {
+                // The next in line answers for it.
+                *state = copies.pop().map_or(Block::Free, Block::Asked);
+            } else {
+                copies.retain(|other| *other != key);
+            }
+            if copies.is_empty() {
+                self.copies.remove(&at);
+            }
+        } else if by == key {
+            *state = Block::Free;
+        }
+        if *state == Block::Free {
+            self.freed(block.piece, number);
+        }
+    }
+
+    /// This peer owns nothing any more: it left, chokes us or is silent.
+    pub(crate) fn disown(&mut self, key: PeerKey) {
+        for piece in &self.partial {
+            if let Some(open) = self.open.get_mut(piece).filter(|open| open.owner == Some(key)) {
+                open.owner = None;
+            }
+        }
+    }
+
+    /// Storage dropped a block that was held.
+    pub(crate) fn lost(&mut self, block: BlockRef) {
+        let Some(open) = self.open.get_mut(&block.piece) else { return };
+        let Some(state) = open.blocks.get_mut(block.number() as usize) else { return };
+        if matches!(state, Block::Held(_)) {
+            *state = Block::Free;
+            open.missing = open.missing.saturating_add(1);
+            self.freed(block.piece, block.number());
+        }
+    }
+
+    /// The piece is had. Gives who sent its blocks and who still has requests open for it.
+    pub(crate) fn verified(&mut self, piece: PieceIndex) -> (Vec<PeerKey>, Vec<(PeerKey, BlockRef)>) {
+        if self.had.set(piece) && self.wanted.has(piece) {
+            self.wanted_had = self.wanted_had.saturating_add(1);
+        }
+        self.relist(piece);
+        self.partial.remove(&piece);
+        self.urgent.retain(|urgent| *urgent != piece);
+        let open = self.open.remove(&piece);
+        let mut asked = Vec::new();
+        for (number, block) in open.iter().flat_map(|open| open.blocks.iter().enumerate()) {
+            if let Block::Asked(by) = block {
+                let at = self.info.layout.block(piece, number as u32);
+                let copies = self.copies.remove(&(piece, number as u32)).unwrap_or_default();
+                asked.extend(copies.into_iter().chain([*by]).map(|peer| (peer, at)));
+            }
+        }
+        (open.as_ref().map_or_else(Vec::new, Open::senders), asked)
+    }
+
+    /// The piece failed: all that was held is free again. Gives who sent its blocks.
+    pub(crate) fn failed(&mut self, now: Time, piece: PieceIndex) -> Vec<PeerKey> {
+        let Some(open) = self.open.get_mut(&piece) else { return Vec::new() };
+        let senders = open.senders();
+        for block in &mut open.blocks {
+            if matches!(block, Block::Held(_)) {
+                *block = Block::Free;
+                open.free += 1;
+                open.missing += 1;
+            }
+        }
+        (open.front, open.back) = (0, open.blocks.len());
+        open.owner = None;
+        open.alone = (senders.len() > 1).then(|| now + ALONE);
+        if open.free > 0 && self.wanted.has(piece) {
+            self.partial.insert(piece);
+        }
+        senders
+    }
+
+    /// A piece that was had is gone.
+    pub(crate) fn unhave(&mut self, piece: PieceIndex) -> bool {
+        let was = self.had.clear(piece);
+        if was && self.wanted.has(piece) {
+            self.wanted_had = self.wanted_had.saturating_sub(1);
+        }
+        self.relist(piece);
+        was
+    }
+
+    fn relist(&mut self, piece: PieceIndex) {
+        let list = self.is_useful(piece) && !self.open.contains_key(&piece);
+        let changed = if list { self.rarity.list(piece.0) } else { self.rarity.unlist(piece.0) };
+        if changed {
+            self.relisted.push((piece, list));
+        }
+    }
+
+    fn freed(&mut self, piece: PieceIndex, number: u32) {
+        let Some(open) = self.open.get_mut(&piece) else { return };
+        open.free = open.free.saturating_add(1);
+        open.front = open.front.min(number as usize);
+        open.back = open.back.max(number as usize + 1);
+        if open.free == 1 {
+            // It was out of the game: whoever comes next may own it.
+            open.owner = None;
+        }
+        if self.wanted.has(piece) {
+            self.partial.insert(piece);
+        }
+    }
+
+    fn may_take(&self, now: Time, piece: PieceIndex, asker: &Asker<'_>) -> bool {
+        let Some(open) = self.open.get(&piece) else { return false };
+        let owned_by_other = open.owner.is_some_and(|owner| owner != asker.key);
+        self.partial.contains(&piece)
+            && asker.has.has(piece)
+            && !avoided(asker, piece)
+            && !(owned_by_other && open.alone.is_some_and(|until| now < until))
+    }
+
+    fn pick_urgent(&mut self, now: Time, asker: &Asker<'_>) -> Option<PieceIndex> {
+        if self.urgent.is_empty() || asker.parole {
+            return None;
+        }
+        let fits = |piece: &PieceIndex| {
+            self.may_take(now, *piece, asker)
+                || (self.is_listed(*piece) && asker.has.has(*piece) && !avoided(asker, *piece))
+        };
+        let piece = self.urgent.iter().copied().find(fits)?;
+        if self.is_listed(piece) {
+            self.open_piece(piece);
+            self.own(now, piece, asker);
+        }
+        Some(piece)
+    }
+
+    /// A partial piece that nobody fetches. On parole only one that is clean, while there are others to begin.
+    fn pick_unowned(&self, now: Time, asker: &Asker<'_>) -> Option<PieceIndex> {
+        self.partial.iter().copied().find(|piece| {
+            let Some(open) = self.open.get(piece) else { return false };
+            let clean = open.free == open.missing && open.senders_none();
+            open.owner.is_none() && (!asker.parole || clean || asker.fresh == 0) && self.may_take(now, *piece, asker)
+        })
+    }
+
+    /// The partial piece with most left to fetch, to help its owner.
+    fn pick_help(&self, now: Time, asker: &Asker<'_>) -> Option<PieceIndex> {
+        if asker.parole && asker.fresh > 0 {
+            return None;
+        }
+        let fits = |piece: &&PieceIndex| self.may_take(now, **piece, asker);
+        let left = |piece: &PieceIndex| self.open.get(piece).map_or(0, |open| open.free);
+        self.partial.iter().filter(fits).max_by_key(|piece| left(piece)).copied()
+    }
+
+    fn begin(&mut self, now: Time, asker: &Asker<'_>, want: Want, choice: &mut Choice) -> Option<PieceIndex> {
+        if asker.fresh == 0 || self.partial.len() >= want.wish {
+            return None;
+        }
+        self.begin_any(now, asker, want.random, choice)
+    }
+
+    /// Nothing partial is of use to this peer. Pieces that nobody else can give do not count.
+    fn begin_beyond(&mut self, now: Time, asker: &Asker<'_>, want: Want, choice: &mut Choice) -> Option<PieceIndex> {
+        let alive = |piece: &&PieceIndex| self.seeds > 0 || self.rarity.peers(piece.0) > 0;
+        if asker.fresh == 0 || self.partial.iter().filter(alive).count() >= want.wish.saturating_mul(SPARE) {
+            return None;
+        }
+        self.begin_any(now, asker, want.random, choice)
+    }
+
+    fn begin_any(&mut self, now: Time, asker: &Asker<'_>, random: bool, choice: &mut Choice) -> Option<PieceIndex> {
+        let fits = |piece: u32| asker.has.has(PieceIndex(piece)) && !avoided(asker, PieceIndex(piece));
+        let piece = if random { self.rarity.random(choice, fits) } else { self.rarity.rarest(choice, fits) }?;
+        let piece = PieceIndex(piece);
+        self.open_piece(piece);
+        self.own(now, piece, asker);
+        Some(piece)
+    }
+
+    fn own(&mut self, now: Time, piece: PieceIndex, asker: &Asker<'_>) {
+        if let Some(open) = self.open.get_mut(&piece) {
+            open.owner = Some(asker.key);
+            if asker.parole || open.alone.is_some() {
+                open.alone = Some(now + ALONE);
+            }
+        }
+    }
+
+    fn open_piece(&mut self, piece: PieceIndex) {
+        let count = self.info.layout.blocks_in(piece);
+        let blocks = vec![Block::Free; count as usize];
+        let back = blocks.len();
+        let open = Open { blocks, free: count, missing: count, front: 0, back, owner: None, alone: None };
+        self.open.insert(piece, open);
+        self.relist(piece);
+        if count > 0 {
+            self.partial.insert(piece);
+        }
+    }
+
+    fn take_front(&mut self, now: Time, piece: PieceIndex, asker: &Asker<'_>, room: usize, out: &mut Vec<BlockRef>) {
+        let Some(open) = self.open.get_mut(&piece) else { return };
+        if open.owner.is_none() {
+            open.owner = Some(asker.key);
+            open.alone = open.alone.map(|_| now + ALONE);
+        }
+        let mut at = open.front;
+        let mut taken = 0;
+        while let Some(block) = open.blocks.get_mut(at) {
+            if *block == Block::Free {
+                if taken == room {
+                    break;
+                }
+                *block = Block::Asked(asker.key);
+                taken += 1;
+                out.push(self.info.layout.block(piece, at as u32));
+            }
+            at += 1;
+        }
+        open.front = at;
+        open.free = open.free.saturating_sub(taken as u32);
+        if open.free == 0 {
+            self.partial.remove(&piece);
+        }
+    }
+
+    /// Takes a run from the end, in order, so that the owner keeps its own run.
+    fn take_back(&mut self, piece: PieceIndex, asker: &Asker<'_>, room: usize, out: &mut Vec<BlockRef>) {
+        let Some(open) = self.open.get_mut(&piece) else { return };
+        let mut at = open.back;
+        let most = room.min(HELP_RUN as usize);
+        let begin = out.len();
+        while at > open.front && out.len() - begin < most {
+            at -= 1;
+            if let Some(block) = open.blocks.get_mut(at).filter(|block| **block == Block::Free) {
+                *block = Block::Asked(asker.key);
+                out.push(self.info.layout.block(piece, at as u32));
+            }
+        }
+        open.back = at;
+        open.free = open.free.saturating_sub((out.len() - begin) as u32);
+        if let Some(run) = out.get_mut(begin..) {
+            run.reverse();
+        }
+        if open.free == 0 {
+            self.partial.remove(&piece);
+        }
+    }
+}
+
+impl Open {
+    /// Who sent what is held, each once.
+    fn senders(&self) -> Vec<PeerKey> {
+        let held = self.blocks.iter().filter_map(|block| match block {
+            Block::Held(by) => Some(*by),
+            Block::Free | Block::Asked(_) => None,
+        });
+        held.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    fn senders_none(&self) -> bool {
+        !self.blocks.iter().any(|block| matches!(block, Block::Held(_)))
+    }
+}
+
+fn avoided(asker: &Asker<'_>, piece: PieceIndex) -> bool {
+    asker.avoid.iter().any(|(avoid, _)| *avoid == piece)
+}

@@ -1,0 +1,185 @@
+//! What one peer was asked for, and how much it may be asked for at a time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bitlode_base::{BLOCK_LEN, BlockRef, Time};
+
+use crate::input::Limits;
+
+/// The shortest span over which a delivery rate is believed.
+const ROUND: Duration = Duration::from_millis(20);
+/// Blocks that a delivery rate is measured over, at least.
+const ROUND_BLOCKS: u32 = 4;
+/// The span after which fewer blocks will do.
+const LONG_ROUND: Duration = Duration::from_secs(2);
+/// Rounds without growth that end slow start.
+const FLAT_ROUNDS: u32 = 3;
+
+/// A request that waits for its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) block: BlockRef,
+    pub(crate) at: Time,
+}
+
+/// Open requests of one peer, oldest first.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    open: VecDeque<Request>,
+    /// When the peer last sent a block, or began to owe us one.
+    progress: Time,
+}
+
+impl Requests {
+    pub(crate) fn new(now: Time) -> Requests {
+        Requests { open: VecDeque::new(), progress: now }
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.open.len() as u32
+    }
+
+    pub(crate) fn push(&mut self, now: Time, block: BlockRef) {
+        if self.open.is_empty() {
+            self.progress = now;
+        }
+        self.open.push_back(Request { block, at: now });
+    }
+
+    /// Takes the request for exactly that block. Peers answer in order, so it is nearly always the first.
+    pub(crate) fn take(&mut self, block: BlockRef) -> Option<Request> {
+        let at = self.open.iter().position(|request| request.block == block)?;
+        self.open.remove(at)
+    }
+
+    pub(crate) fn has(&self, block: BlockRef) -> bool {
+        self.open.iter().any(|request| request.block == block)
+    }
+
+    /// A block came.
+    pub(crate) fn progressed(&mut self, now: Time) {
+        self.progress = now;
+    }
+
+    /// How long the peer has owed us a block without sending one.
+    pub(crate) fn silence(&self, now: Time) -> Duration {
+        if self.open.is_empty() { Duration::ZERO } else { now.since(self.progress) }
+    }
+
+    /// Newest first.
+    pub(crate) fn newest(&self) -> impl Iterator<Item = &Request> {
+        self.open.iter().rev()
+    }
+
+    /// Takes all but the `keep` oldest.
+    pub(crate) fn take_newest(&mut self, keep: usize) -> Vec<Request> {
+        self.open.split_off(keep.min(self.open.len())).into()
+    }
+
+    /// Takes those asked before `now` − `age`.
+    pub(crate) fn take_older(&mut self, now: Time, age: Duration) -> Vec<Request> {
+        let mut old = Vec::new();
+        while let Some(first) = self.open.front().copied().filter(|first| now.since(first.at) >= age) {
+            self.open.pop_front();
+            old.push(first);
+        }
+        old
+    }
+
+    /// The machine slept: nobody owed us anything meanwhile.
+    pub(crate) fn resumed(&mut self, now: Time) {
+        self.progress = now;
+        for request in &mut self.open {
+            request.at = now;
+        }
+    }
+}
+
+/// How many requests a peer should have open: rate × round trip × 1.5, found by doubling at first.
+#[derive(Debug)]
+pub(crate) struct Window {
+    size: u32,
+    doubling: bool,
+    flat: u32,
+    /// The shortest round trip since the last unchoke, when the pipe was empty. Later ones include our own queue.
+    delay: Duration,
+    /// Bytes per second over the last rounds.
+    rate: u64,
+    last_round: u64,
+    since: Time,
+    bytes: u64,
+    blocks: u32,
+}
+
+impl Window {
+    pub(crate) fn new(now: Time, limits: &Limits) -> Window {
+        Window {
+            size: limits.requests_floor.max(1),
+            doubling: true,
+            flat: 0,
+            delay: Duration::MAX,
+            rate: 0,
+            last_round: 0,
+            since: now,
+            bytes: 0,
+            blocks: 0,
+        }
+    }
+
+    pub(crate) fn size(&self) -> u32 {
+        self.size
+    }
+
+    /// Bytes per second, quickly following; 0 before the first round.
+    pub(crate) fn rate(&self) -> u64 {
+        self.rate
+    }
+
+    /// How long `blocks` more would take; `None` when nothing is known.
+    pub(crate) fn eta(&self, blocks: u32) -> Option<Duration> {
+        (self.rate > 0).then(|| {
+            Duration::from_micros(u64::from(blocks).saturating_mul(u64::from(BLOCK_LEN) * 1_000_000) / self.rate)
+        })
+    }
+
+    /// The peer was silent for too long: it starts again from one request.
+    pub(crate) fn collapse(&mut self, now: Time, limits: &Limits) {
+        *self = Window { size: 1, ..Window::new(now, limits) };
+    }
+
+    /// A block came, `round_trip` after it was asked for. `ceiling` is what the peer will queue.
+    pub(crate) fn block(&mut self, now: Time, bytes: u64, round_trip: Duration, ceiling: u32, limits: &Limits) {
+        let floor = limits.requests_floor.max(1);
+        let ceiling = ceiling.min(limits.requests_max).max(1);
+        self.delay = self.delay.min(round_trip);
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.blocks = self.blocks.saturating_add(1);
+        // One more for each block doubles the window in each round trip.
+        let grown = if self.doubling { self.size.saturating_add(1) } else { self.size };
+        self.size = grown.max(floor).min(ceiling);
+        let span = now.since(self.since);
+        if span < self.delay.max(ROUND) || (self.blocks < ROUND_BLOCKS && span < LONG_ROUND) {
+            return;
+        }
+        let round = self.bytes.saturating_mul(1_000_000) / (span.as_micros() as u64).max(1);
+        self.rate = if self.rate == 0 { round } else { (self.rate.saturating_mul(3).saturating_add(round)) / 4 };
+        if round > self.last_round.saturating_add(self.last_round / 4) {
+            self.flat = 0;
+            self.last_round = round;
+        } else {
+            self.flat = self.flat.saturating_add(1);
+            self.doubling &= self.flat < FLAT_ROUNDS;
+        }
+        if !self.doubling {
+            let delay = u128::from(self.delay.max(limits.delay_floor).as_micros() as u64);
+            let bytes = u128::from(self.rate) * delay * 3 / 2 / 1_000_000;
+            self.size = u32::try_from(bytes.div_ceil(u128::from(BLOCK_LEN))).unwrap_or(u32::MAX);
+            self.size = self.size.max(floor).min(ceiling);
+        }
+        // A peer so slow that the floor would time out gets what it can send in time.
+        let in_time = u128::from(self.rate) * limits.request_timeout.as_micros() / 1_000_000 / u128::from(BLOCK_LEN);
+        self.size = self.size.min(u32::try_from(in_time).unwrap_or(u32::MAX).max(1));
+        (self.since, self.bytes, self.blocks) = (now, 0, 0);
+    }
+}
