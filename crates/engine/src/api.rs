@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bitlode_base::{Code, FileIndex};
 use bitlode_metainfo::Info;
 use bitlode_session::{Settings, TorrentId};
-use bitlode_storage::SysMode;
+use bitlode_storage::sys::SysMode;
 
 /// What the engine calls when there is something to drain: it must return at once and may not call the engine.
 pub type Bell = Arc<dyn Fn() + Send + Sync>;
@@ -48,6 +48,14 @@ pub struct Failure {
     /// One line for a person.
     pub message: String,
 }
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
 
 /// What is to be done with the content of a torrent that is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
