@@ -69,7 +69,7 @@ impl Source {
                     break;
                 }
                 self.head.clear();
-                if self.haves > 0 && self.next % self.haves == 0 {
+                if self.haves > 0 && self.next.is_multiple_of(self.haves) {
                     Message::Have(PieceIndex(self.next)).encode(&mut self.head);
                 }
                 self.head.extend(piece_header(block(self.next)));
