@@ -52,7 +52,7 @@ impl Shard {
         t.life = Life::Checking;
         t.checked = Some(0);
         let setup = StoreSetup { info, limits: self.storage_limits.clone(), mode: t.mode };
-        t.store = Some(Store::new(setup, now));
+        t.store = Some(Store::new(setup));
         self.store(now, t, StoreInput::Open);
     }
 

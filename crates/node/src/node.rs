@@ -251,7 +251,7 @@ impl Node {
         self.0.torrents.at(slot).map(Torrent::take_state)
     }
 
-    /// The pieces of a torrent that a barrier has made durable, or that were there at the check: they may be claimed.
+    /// The pieces of a torrent that may be claimed: a barrier has made them durable, or they are only ever read.
     pub fn durable(&self, id: TorrentId) -> Option<&Bitfield> {
         Some(&self.0.torrents.get(id)?.durable)
     }
@@ -266,11 +266,6 @@ impl Node {
     /// The pieces of a torrent that are verified and written; none of 0 before its metadata is known.
     pub fn have(&self, id: TorrentId) -> Option<&Bitfield> {
         Some(&self.0.torrents.get(id)?.have)
-    }
-
-    /// The pieces of a torrent that may be claimed: a barrier has made them durable, or they are only ever read.
-    pub fn durable(&self, id: TorrentId) -> Option<&Bitfield> {
-        Some(&self.0.torrents.get(id)?.durable)
     }
 
     /// The connected peers of a torrent.

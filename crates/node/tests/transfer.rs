@@ -2,7 +2,7 @@
 
 mod support;
 
-use bitlode_node::{COUNTERS, Counter, Fact, HaveChange, Mode, Phase, ReadId, ReadRange};
+use bitlode_node::{COUNTERS, Counter, Fact, HaveChange, Mode, Phase};
 use bitlode_session::Settings;
 use support::{Content, World};
 
@@ -49,4 +49,58 @@ fn a_magnet_link_fetches_its_metadata_and_then_its_content() {
     assert!(world.has(b, &content));
     let known = |fact: &Fact| matches!(fact, Fact::Metadata { info, .. } if info.raw == content.info.raw);
     assert_eq!(world.hosts[b].facts.iter().filter(|fact| known(fact)).count(), 1);
+}
+
+#[test]
+fn a_swarm_of_many_completes_from_one_seed() {
+    let content = Content::new(3, 32 * 1024, &[1_000_000, 500_000, 1]);
+    let mut world = World::default();
+    let hosts: Vec<_> = (0..8).map(|_| world.host(Settings::default())).collect();
+    world.seed(hosts[0], 1, &content);
+    let ids: Vec<_> = hosts[1..].iter().map(|host| (*host, world.leech(*host, 1, &content))).collect();
+    for (host, id) in &ids {
+        for other in &hosts[..*host] {
+            world.meet(*host, *id, *other);
+        }
+    }
+    assert!(world.run(600, |world| ids.iter().all(|(host, _)| completed(world, *host))));
+    assert!(ids.iter().all(|(host, _)| world.has(*host, &content)));
+}
+
+#[test]
+fn pieces_larger_than_the_pool_come_through_a_small_one() {
+    let content = Content::new(4, 4 << 20, &[9 << 20]);
+    let small = || Settings { memory: 1 << 20, spill_after: std::time::Duration::from_secs(1), ..Settings::default() };
+    let mut world = World::default();
+    let hosts: Vec<_> = (0..4).map(|_| world.host(small())).collect();
+    world.seed(hosts[0], 1, &content);
+    let ids: Vec<_> = hosts[1..].iter().map(|host| (*host, world.leech(*host, 1, &content))).collect();
+    for (host, id) in &ids {
+        for other in &hosts[..*host] {
+            world.meet(*host, *id, *other);
+        }
+    }
+    assert!(world.run(3_600, |world| ids.iter().all(|(host, _)| completed(world, *host))));
+    for host in &hosts {
+        assert!(world.has(*host, &content));
+        let pool = &world.hosts[*host].pool;
+        assert!(pool.peak() <= pool.budget() + 4, "{} of {} slabs", pool.peak(), pool.budget());
+    }
+}
+
+#[test]
+fn the_same_world_runs_the_same_way_twice() {
+    let trace = || {
+        let content = Content::new(5, 32 * 1024, &[300_000]);
+        let mut world = World::default();
+        let hosts: Vec<_> = (0..4).map(|_| world.host(Settings::default())).collect();
+        world.seed(hosts[0], 1, &content);
+        for host in &hosts[1..] {
+            let id = world.leech(*host, 1, &content);
+            world.meet(*host, id, hosts[host - 1]);
+        }
+        world.run(120, |_| false);
+        world.hosts.iter().map(|host| format!("{:?}", host.facts)).collect::<Vec<_>>()
+    };
+    assert_eq!(trace(), trace());
 }
