@@ -21,6 +21,7 @@ impl Choice {
     }
 
     /// The next 64 bits.
+    #[allow(clippy::should_implement_trait, reason = "not an iterator: it never ends")]
     pub fn next(&mut self) -> u64 {
         let [a, b, c, d] = &mut self.0;
         let out = a.wrapping_add(*d).rotate_left(23).wrapping_add(*a);
@@ -73,6 +74,7 @@ impl Secret {
     }
 
     /// The next 64 bits.
+    #[allow(clippy::should_implement_trait, reason = "not an iterator: it never ends")]
     pub fn next(&mut self) -> u64 {
         self.0.next_u64()
     }
