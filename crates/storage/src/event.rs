@@ -151,7 +151,8 @@ pub enum StoreOutput {
         /// Why.
         code: Code,
     },
-    /// A barrier has made these pieces durable: they may be claimed.
+    /// A barrier has made these pieces durable: they may be claimed. One follows every [`StoreInput::Barrier`], and
+    /// covers what was had when that came, unless the store stopped before.
     Durable {
         /// Pieces that became durable.
         pieces: Vec<PieceIndex>,

@@ -245,9 +245,17 @@ impl<D: Disk> Files<D> {
     pub(crate) fn barrier(&self, info: &Info, everything: bool) -> Result<(), Trouble> {
         let (dirty, dirs) = {
             let mut known = lock(&self.known);
-            let (mut dirty, dirs) = (std::mem::take(&mut known.dirty), std::mem::take(&mut known.dirs));
+            let (mut dirty, mut dirs) = (std::mem::take(&mut known.dirty), std::mem::take(&mut known.dirs));
             if everything {
                 dirty.extend(known.seen.keys());
+                // Their names may be as young as their content: whoever made them may have been killed since.
+                let mut folders = BTreeSet::new();
+                for file in known.seen.keys() {
+                    let path: Vec<String> = info.disk_path(FileIndex(*file)).map(str::to_owned).collect();
+                    let above = (0..path.len()).rev().map_while(|depth| path.get(..depth));
+                    let _ = above.take_while(|folder| folders.insert(folder.to_vec())).count();
+                }
+                dirs.extend(folders);
             }
             (dirty, dirs)
         };
@@ -367,9 +375,9 @@ impl<D: Disk> Files<D> {
         let mut parent: &[&str] = &[];
         for depth in 1..path.len() {
             let dir = path.get(..depth).unwrap_or_default();
-            if self.pool.with(|disk| disk.make_dir(root, dir)).map_err(error)? {
-                lock(&self.known).dirs.insert(owned(parent));
-            }
+            self.pool.with(|disk| disk.make_dir(root, dir)).map_err(error)?;
+            // Also a folder that was there may be one that a killed run of ours has just made.
+            lock(&self.known).dirs.insert(owned(parent));
             parent = dir;
         }
         let file = self

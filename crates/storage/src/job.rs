@@ -40,7 +40,7 @@ pub struct JobDone(pub(crate) Done);
 pub(crate) enum Work {
     Open { create: bool, keep: bool },
     Begin { marker: bool },
-    Piece(PieceWork),
+    Piece(Box<PieceWork>),
     Barrier { everything: bool },
     Finish,
     Check { pieces: Vec<PieceIndex>, cancel: Arc<AtomicBool> },

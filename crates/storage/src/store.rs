@@ -49,6 +49,8 @@ pub struct Store {
     cancel: bool,
     /// A barrier was asked for and waits until there is something to sync.
     barrier_asked: bool,
+    /// Claimed, but not said yet: a barrier that somebody asked for meanwhile will say it with its own.
+    unsaid: Vec<PieceIndex>,
     stopped: Option<Code>,
     retry_at: Time,
     woken: Time,
@@ -78,8 +80,8 @@ enum Then {
 }
 
 impl Store {
-    /// A store that has not looked at anything yet, and needs no time for that.
-    pub fn new(setup: StoreSetup, _now: Time) -> Store {
+    /// A store that has not looked at anything yet.
+    pub fn new(setup: StoreSetup) -> Store {
         let StoreSetup { info, limits, mode } = setup;
         let claims = Claims::new(info.layout.piece_count());
         Store {
@@ -104,6 +106,7 @@ impl Store {
             recheck: false,
             cancel: false,
             barrier_asked: false,
+            unsaid: Vec::new(),
             stopped: None,
             retry_at: Time::NEVER,
             woken: Time::NEVER,
@@ -373,7 +376,7 @@ impl Store {
         let usual = Spill::Runs { run: if whole { u32::MAX } else { self.limits.run } };
         let spill = spill.unwrap_or(if open.pressed { Spill::All } else { usual });
         if let Some(work) = open.work(now, spill) {
-            self.job(Work::Piece(work));
+            self.job(Work::Piece(Box::new(work)));
         }
     }
 
@@ -524,7 +527,10 @@ impl Store {
                     pieces.append(&mut self.claims.unsynced);
                 }
                 self.claims.claim(&pieces);
-                self.out.push_back(StoreOutput::Durable { pieces });
+                self.unsaid.append(&mut pieces);
+                if !self.barrier_asked {
+                    self.say_durable();
+                }
             }
             Err(trouble) => {
                 // After a failed sync the page cache may hold what the disk does not, and a second sync may succeed
@@ -537,9 +543,15 @@ impl Store {
                 self.unsynced_bytes = 0;
                 self.barrier_at = Time::NEVER;
                 self.fail(now, trouble);
-                self.out.push_back(StoreOutput::Durable { pieces: Vec::new() });
+                self.say_durable();
             }
         }
+    }
+
+    fn say_durable(&mut self) {
+        let mut pieces = std::mem::take(&mut self.unsaid);
+        pieces.retain(|piece| self.claims.have.has(*piece));
+        self.out.push_back(StoreOutput::Durable { pieces });
     }
 
     fn finished(&mut self, now: Time, result: Result<(), Trouble>) {
@@ -590,7 +602,7 @@ impl Store {
         // Whoever stopped may have lost it, and it is looked for before the next byte.
         self.marker = false;
         if self.phase == Phase::Idle && std::mem::take(&mut self.barrier_asked) {
-            self.out.push_back(StoreOutput::Durable { pieces: Vec::new() });
+            self.say_durable();
         }
         // What may pass by itself is tried again by itself.
         let passes = matches!(

@@ -26,7 +26,7 @@ pub fn run<D: Disk>(job: Job, files: &Files<D>) -> JobDone {
             let piece = work.piece;
             let in_memory = work.feed.iter().filter(|feed| matches!(feed, Feed::Memory(..))).count();
             let slabs = (in_memory + work.spill.len()) as u32;
-            Done::Piece { piece, slabs, result: piece_work(&info, &limits, files, work) }
+            Done::Piece { piece, slabs, result: piece_work(&info, &limits, files, *work) }
         }
         Work::Barrier { everything } => Done::Barrier(files.barrier(&info, everything)),
         Work::Finish => Done::Finish(finish(&info, files)),

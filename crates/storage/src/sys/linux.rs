@@ -17,7 +17,7 @@ static NO_OPENAT2: AtomicBool = AtomicBool::new(false);
 pub(super) struct Root(OwnedFd);
 
 impl Root {
-    pub(super) fn root(path: &Path) -> io::Result<Root> {
+    pub(super) fn at_path(path: &Path) -> io::Result<Root> {
         use std::os::unix::fs::OpenOptionsExt;
         let dir = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(path)?;
         Ok(Root(dir.into()))
@@ -205,4 +205,30 @@ fn size(n: isize) -> io::Result<usize> {
 
 fn check(result: i32) -> io::Result<i32> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn row_18_kernels_without_openat2_refuse_links_as_well() {
+        let dir = std::env::temp_dir().join(format!("bitlode-steps-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(dir.join("real/deep")).unwrap();
+        std::fs::write(dir.join("real/deep/file"), b"x").unwrap();
+        std::os::unix::fs::symlink(dir.join("real"), dir.join("link")).unwrap();
+        std::os::unix::fs::symlink(dir.join("real/deep/file"), dir.join("real/alias")).unwrap();
+        let root = Root::at_path(&dir).unwrap();
+        let number = |result: io::Result<OwnedFd>| result.err().and_then(|error| error.raw_os_error());
+        for open in [Root::at, Root::step_by_step] {
+            assert!(open(&root, &["real", "deep", "file"], libc::O_RDONLY).is_ok());
+            assert!(open(&root, &[], libc::O_RDONLY | libc::O_DIRECTORY).is_ok());
+            assert_eq!(number(open(&root, &["link", "deep", "file"], libc::O_RDONLY)), Some(libc::ELOOP));
+            assert_eq!(number(open(&root, &["real", "alias"], libc::O_RDONLY)), Some(libc::ELOOP));
+            assert_eq!(number(open(&root, &["real", "deep", "file", "x"], libc::O_RDONLY)), Some(libc::ENOTDIR));
+            assert_eq!(number(open(&root, &["real", ".."], libc::O_RDONLY)), Some(libc::EINVAL));
+        }
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
 }

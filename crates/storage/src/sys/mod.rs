@@ -92,9 +92,9 @@ impl Disk for RealDisk {
         }
         #[cfg(target_os = "linux")]
         if self.native() {
-            return linux::Root::root(path).map(|root| Root(Kind::Native(root))).map_err(errno::fault);
+            return linux::Root::at_path(path).map(|root| Root(Kind::Native(root))).map_err(errno::fault);
         }
-        portable::Root::root(path).map(|root| Root(Kind::Portable(root))).map_err(errno::fault)
+        portable::Root::at_path(path).map(|root| Root(Kind::Portable(root))).map_err(errno::fault)
     }
 
     fn stat(&self, root: &Root, path: &[&str]) -> Result<Option<Stat>, Fault> {

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, IoSlice, IoSliceMut};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use crate::disk::{Access, Kind, Stat};
@@ -12,7 +12,7 @@ use crate::disk::{Access, Kind, Stat};
 pub(super) struct Root(PathBuf);
 
 impl Root {
-    pub(super) fn root(path: &Path) -> io::Result<Root> {
+    pub(super) fn at_path(path: &Path) -> io::Result<Root> {
         if !fs::metadata(path)?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
@@ -68,6 +68,13 @@ impl Root {
 
     /// Refuses a path with a link, or anything but a folder, before its end.
     fn parents(&self, path: &[&str]) -> io::Result<()> {
+        // Safe names are single, ordinary components: this is the second wall.
+        for name in path {
+            let mut parts = Path::new(name).components();
+            if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
+        }
         let mut at = self.0.clone();
         for name in path.iter().take(path.len().saturating_sub(1)) {
             at.push(name);
