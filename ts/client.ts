@@ -103,7 +103,7 @@ export class Client extends Emitter<ClientEvents> {
   readonly #limits: TrackerLimits
   readonly #line: Line
   /** Told to trackers; the same for all torrents of a client. */
-  readonly #peerId = new Uint8Array(Buffer.concat([Buffer.from('-BD0010-'), randomBytes(12)]))
+  readonly #peerId = new Uint8Array(Buffer.concat([Buffer.from('-LD0100-'), randomBytes(12)]))
   readonly #torrents = new Map<string, Torrent>()
   readonly #tracking = new Map<Torrent, Tracking>()
   #closing: Promise<void> | undefined

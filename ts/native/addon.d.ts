@@ -82,6 +82,9 @@ export interface AddOptions {
   start: boolean
 }
 
+/** Writes a magnet link. */
+export declare function buildMagnet(magnet: MagnetFacts): string
+
 /** Throws unless `bytes` are one bencoded value within the limits and nothing behind it. */
 export declare function checkBencode(bytes: Uint8Array, depth: number, tokens: number): void
 
@@ -252,6 +255,12 @@ export interface PackedPeers {
   numbers: Float64Array
 }
 
+/** Parses a magnet link or a bare info-hash. */
+export declare function parseMagnet(link: string, settingNames: Array<string>, settingValues: Array<number>): MagnetFacts
+
+/** Parses a .torrent file. `setting_names` and `setting_values` are those of `EngineOptions`. */
+export declare function parseMetainfo(bytes: Uint8Array, settingNames: Array<string>, settingValues: Array<number>): MetainfoFacts
+
 /** The newest state of a reader. */
 export interface ReaderState {
   /** Which. */
@@ -388,7 +397,3 @@ export interface TorrentState {
 
 /** The version of the addon. */
 export declare function version(): string
-
-export declare function parseMetainfo(bytes: Uint8Array, settingNames: Array<string>, settingValues: Array<number>): MetainfoFacts
-export declare function parseMagnet(text: string, settingNames: Array<string>, settingValues: Array<number>): MagnetFacts
-export declare function buildMagnet(magnet: MagnetFacts): string
