@@ -55,7 +55,8 @@ impl Engine {
         let settings = Arc::new(options.settings);
         settings.validate().map_err(|error| Failure { code: error.code(), message: error.to_string() })?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let default = if options.network { u16::try_from(cores).unwrap_or(u16::MAX).min(settings.max_shards) } else { 1 };
+        let default =
+            if options.network { u16::try_from(cores).unwrap_or(u16::MAX).min(settings.max_shards) } else { 1 };
         let shards = options.shards.unwrap_or(default).clamp(1, SHARDS_MOST);
 
         let mut secret = Secret::new(sys::entropy().map_err(|error| scarce("randomness", &error))?);

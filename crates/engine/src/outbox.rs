@@ -9,8 +9,8 @@ use bitlode_base::Code;
 use bitlode_session::TorrentId;
 
 use crate::api::{
-    Bell, Drained, Failure, HaveChange, LogFact, ReaderId, ReaderState, Reply, ReplyBody, RequestId, StreamId, StreamState,
-    TorrentState,
+    Bell, Drained, Failure, HaveChange, LogFact, ReaderId, ReaderState, Reply, ReplyBody, RequestId, StreamId,
+    StreamState, TorrentState,
 };
 
 /// How much one drain may give, and how many facts wait for it.

@@ -41,9 +41,8 @@ impl Shard {
         let Some(Connecting { trying, left, .. }) = self.connecting.get(&stream) else { return };
         let whole = self.shared.settings.connect_timeout;
         let deadline = self.now + if left.is_empty() { whole } else { whole.min(PATIENCE) };
-        let made = TcpStream::connect(*trying).and_then(|socket| {
-            self.sockets.insert(self.poll.registry(), Role::Connecting(socket, stream), deadline)
-        });
+        let made = TcpStream::connect(*trying)
+            .and_then(|socket| self.sockets.insert(self.poll.registry(), Role::Connecting(socket, stream), deadline));
         if let Err(error) = made {
             self.stream_refused(stream, &error);
         }

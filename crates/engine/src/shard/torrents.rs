@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use bitlode_base::{Code, Coded, Time};
 use bitlode_metainfo::Info;
@@ -15,11 +16,13 @@ use bitlode_storage::sys::RealDisk;
 
 use super::{PUBLISH, Shard};
 use crate::api::{
-    COUNTERS, Counter, Failure, HaveChange, LogFact, PeerSource, PeerState, Phase, ReaderId, ReplyBody, RequestId,
-    TorrentState,
+    COUNTERS, Failure, HaveChange, LogFact, PeerSource, PeerState, Phase, ReaderId, ReplyBody, RequestId, TorrentState,
 };
 use crate::reader::Reader;
 use crate::shared::{Order, TorrentEntry, lock};
+
+/// A torrent that moved nothing for so long has rates of zero.
+const STILL: Duration = Duration::from_secs(3);
 
 pub(super) type TorrentFiles = Arc<Files<RealDisk>>;
 
@@ -29,6 +32,9 @@ pub(super) struct Torrent {
     entry: Arc<TorrentEntry>,
     /// Its state has changed since it was published.
     dirty: bool,
+    /// Payload moved so far, and when that last changed.
+    moved: f64,
+    moved_at: Time,
     /// Metadata that the caller has not been given.
     info: Option<Arc<Info>>,
     checks: Vec<RequestId>,
@@ -47,8 +53,17 @@ impl Shard {
             return self.reply_error(request, Code::Closed, "the engine is closing");
         }
         let files = Arc::new(Files::new(self.shared.files.clone(), self.shared.pool.clone(), folder));
-        let (checks, removes, barriers) = (Vec::new(), Vec::new(), VecDeque::new());
-        let torrent = Torrent { files, entry, dirty: true, info: None, checks, removes, barriers };
+        let torrent = Torrent {
+            files,
+            entry,
+            dirty: true,
+            moved: 0.0,
+            moved_at: Time::ZERO,
+            info: None,
+            checks: Vec::new(),
+            removes: Vec::new(),
+            barriers: VecDeque::new(),
+        };
         self.torrents.insert(id, torrent);
         self.unpublished.insert(id);
         // The reply goes first: whoever reads the state that follows knows the torrent by then.
@@ -245,20 +260,27 @@ impl Shard {
         self.published = self.now;
         for id in std::mem::take(&mut self.unpublished) {
             let Some(torrent) = self.torrents.get_mut(&id) else { continue };
+            // Counters first: whoever hears of the state finds them as new.
+            let mut counters = [0.0; COUNTERS];
+            self.node.counters(id, &mut counters);
+            let [downloaded, uploaded, down_rate, up_rate, ..] = &mut counters;
+            let moved = *downloaded + *uploaded;
+            if moved != torrent.moved {
+                (torrent.moved, torrent.moved_at) = (moved, self.now);
+            }
+            // While nothing happens a rate is not measured anew: it goes on for a moment and is zero then.
+            if self.now.since(torrent.moved_at) < STILL {
+                self.unpublished.insert(id);
+            } else {
+                (*down_rate, *up_rate) = (0.0, 0.0);
+            }
+            for (to, from) in torrent.entry.counters.iter().zip(counters) {
+                to.store(from.to_bits(), Relaxed);
+            }
             if std::mem::take(&mut torrent.dirty)
                 && let Some(state) = self.node.take_state(id)
             {
                 self.shared.outbox.torrent(torrent_state(id, state, torrent.info.take()));
-            }
-            let mut counters = [0.0; COUNTERS];
-            self.node.counters(id, &mut counters);
-            for (to, from) in torrent.entry.counters.iter().zip(counters) {
-                to.store(from.to_bits(), Relaxed);
-            }
-            // Rates go on changing while nothing happens, until they are zero.
-            let rate = |counter: Counter| counters.get(counter as usize).is_some_and(|rate| *rate > 0.0);
-            if rate(Counter::DownRate) || rate(Counter::UpRate) {
-                self.unpublished.insert(id);
             }
         }
         self.publish_load();

@@ -94,5 +94,5 @@ fn a_peer_that_nobody_is_at_is_a_fact_and_not_an_end() {
     caller.until("the fact", |caller| {
         caller.facts.iter().any(|fact| fact.kind == "dial-failed" && fact.peer == Some(nobody))
     });
-    assert_eq!(caller.phase(id), Some(Phase::Downloading));
+    caller.until("the state", |caller| caller.phase(id) == Some(Phase::Downloading));
 }

@@ -92,7 +92,7 @@ impl Caller {
         self.failed = drained.failed.or(self.failed.take());
     }
 
-    /// Drains at each ring until `enough`; false when that takes longer than `limit`.
+    /// Drains at each ring, and now and then, until `enough`; false when that takes longer than `limit`.
     pub(crate) fn wait(&mut self, limit: Duration, mut enough: impl FnMut(&mut Caller) -> bool) -> bool {
         let deadline = Instant::now() + limit;
         loop {
@@ -104,9 +104,11 @@ impl Caller {
             let heard = self.heard;
             let left = deadline.saturating_duration_since(Instant::now());
             let count = bell.0.lock().unwrap();
-            let (count, waited) = bell.1.wait_timeout_while(count, left, |count| *count == heard).unwrap();
+            // Counters change without a ring.
+            let nap = left.min(Duration::from_millis(20));
+            let (count, _) = bell.1.wait_timeout_while(count, nap, |count| *count == heard).unwrap();
             self.heard = *count;
-            if waited.timed_out() {
+            if left.is_zero() {
                 return false;
             }
         }

@@ -176,8 +176,8 @@ fn foreign_files_and_missing_content_end_in_a_state_with_a_code() {
     caller.done(Command::Remove(foreign));
     let empty = Folder::new();
     let missing = caller.add(&torrent, &empty.0, Mode::Verify);
-    caller.until("the check", |caller| caller.torrents.get(&missing).is_some_and(|state| {
-        state.ready || state.phase == Phase::Failed
-    }));
+    caller.until("the check", |caller| {
+        caller.torrents.get(&missing).is_some_and(|state| state.ready || state.phase == Phase::Failed)
+    });
     assert_eq!(caller.have(missing), 0);
 }
