@@ -15,9 +15,15 @@ export class Bits {
     this.#bytes[at] = (this.#bytes[at] ?? 0) | (0x80 >> (piece & 7))
   }
 
-  /** Takes over a whole bitfield. */
-  replace(bytes: Uint8Array): void {
+  /** Takes over a whole bitfield and says which pieces are new in it. */
+  replace(bytes: Uint8Array): number[] {
+    const added: number[] = []
+    for (const [at, byte] of bytes.entries()) {
+      const fresh = byte & ~(this.#bytes[at] ?? 0)
+      for (let bit = 0; fresh !== 0 && bit < 8; bit++) if ((fresh & (0x80 >> bit)) !== 0) added.push(8 * at + bit)
+    }
     this.#bytes = bytes
+    return added
   }
 
   /** A copy. */

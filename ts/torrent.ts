@@ -262,7 +262,9 @@ export class Torrent extends Emitter<TorrentEvents> {
   /** What it is doing. */
   get phase(): Phase {
     if (this.#end) return 'removed'
-    return this.#state?.phase ?? (this.#attachment ? 'paused' : 'detached')
+    if (!this.#attachment) return 'detached'
+    // Before the engine's first word: it looks at the disk, or asks for metadata.
+    return this.#state?.phase ?? (this.#facts.info ? 'checking' : 'metadata')
   }
 
   /** Why it stopped; null unless `phase` is `failed` or `removed`. */
@@ -535,9 +537,9 @@ export class Torrent extends Emitter<TorrentEvents> {
     return true
   }
 
-  /** Takes over which pieces are verified and says which are new as far as they were named one by one. */
+  /** Takes over which pieces are verified and says which are new. */
   #merge(state: TorrentState): readonly number[] {
-    if (state.whole) this.#bits.replace(state.whole)
+    if (state.whole) return this.#bits.replace(state.whole)
     const added = state.added ? Array.from(state.added) : []
     for (const piece of added) this.#bits.add(piece)
     return added
