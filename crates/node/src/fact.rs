@@ -7,7 +7,9 @@ use bitlode_base::{Chunk, Code, PieceIndex};
 use bitlode_metainfo::Info;
 use bitlode_session::TorrentId;
 
-use crate::types::ReadId;
+/// Names a user's read of content; given by the caller, unique per node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReadId(pub u64);
 
 /// Something that happened.
 #[derive(Debug)]

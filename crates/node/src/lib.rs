@@ -40,6 +40,6 @@ mod types;
 pub use bitlode_base::Chunk as ReadData;
 pub use bitlode_storage::Mode;
 pub use bitlode_swarm::{Candidate, PeerSnapshot, Source};
-pub use fact::{COUNTERS, Counter, Fact, HaveChange, Phase, State};
+pub use fact::{COUNTERS, Counter, Fact, HaveChange, Phase, ReadId, State};
 pub use node::Node;
-pub use types::{DialId, NodeConfig, NodeError, Output, Parcel, ReadId, ReadRange, TorrentSpec};
+pub use types::{DialId, NodeConfig, NodeError, Output, Parcel, ReadRange, TorrentSpec};

@@ -101,7 +101,9 @@ impl Shard {
             return false; // BlockSent comes, and brings us here again
         }
         let free = t.grant.upload.saturating_sub(t.upload_held);
-        if free == 0 {
+        // The next request may be for the longest block: it waits until that has room, unless nothing will ever give room.
+        let longest = slabs(self.swarm_limits.block_bytes);
+        if free == 0 || (free < longest && t.upload_held > 0) {
             if !link.starved {
                 link.starved = true;
                 t.starved.push_back(slot);

@@ -9,10 +9,10 @@ use bitlode_session::{CarrierId, TorrentId};
 use bitlode_storage::{JobDone, StoreInput};
 use bitlode_swarm::{Candidate, Input, PeerSnapshot, Swarm};
 
-use crate::fact::State;
+use crate::fact::{ReadId, State};
 use crate::shard::Shard;
 use crate::torrent::{Life, Torrent};
-use crate::types::{DialId, NodeConfig, NodeError, Output, Parcel, ReadId, ReadRange, TorrentSpec};
+use crate::types::{DialId, NodeConfig, NodeError, Output, Parcel, ReadRange, TorrentSpec};
 
 /// One shard without IO.
 ///

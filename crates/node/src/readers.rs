@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use bitlode_base::{BLOCK_LEN, Bitfield, Chunk, FileIndex, PieceIndex};
 use bitlode_metainfo::Layout;
 
-use crate::types::{ReadId, ReadRange};
+use crate::fact::ReadId;
+use crate::types::ReadRange;
 
 /// Blocks that a torrent's reads may hold whatever its share of memory is, so that a paused torrent can be read.
 const BLOCKS_LEAST: u64 = 4;

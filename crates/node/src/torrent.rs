@@ -10,9 +10,8 @@ use bitlode_session::{Grant, TorrentId};
 use bitlode_storage::{Mode, Store};
 use bitlode_swarm::{Input, PeerKey, Swarm, SwarmStats};
 
-use crate::fact::{COUNTERS, Counter, HaveChange, Phase, State};
+use crate::fact::{COUNTERS, Counter, HaveChange, Phase, ReadId, State};
 use crate::readers::Readers;
-use crate::types::ReadId;
 
 /// Where a torrent is in its life.
 #[derive(Debug, Clone, PartialEq, Eq)]

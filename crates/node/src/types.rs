@@ -53,10 +53,6 @@ pub struct TorrentSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DialId(pub u64);
 
-/// Names a user's read of content; given by the caller, unique per node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReadId(pub u64);
-
 /// What a user's read asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadRange {

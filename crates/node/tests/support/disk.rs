@@ -11,18 +11,18 @@ type Bytes = Arc<Mutex<Vec<u8>>>;
 
 /// Files by their path, folders implied.
 #[derive(Clone, Default)]
-pub struct MemDisk(Arc<Mutex<BTreeMap<String, Bytes>>>);
+pub(crate) struct MemDisk(Arc<Mutex<BTreeMap<String, Bytes>>>);
 
 impl MemDisk {
-    pub fn put(&self, path: &str, bytes: Vec<u8>) {
+    pub(crate) fn put(&self, path: &str, bytes: Vec<u8>) {
         self.0.lock().unwrap().insert(path.to_owned(), Arc::new(Mutex::new(bytes)));
     }
 
-    pub fn get(&self, path: &str) -> Option<Vec<u8>> {
+    pub(crate) fn get(&self, path: &str) -> Option<Vec<u8>> {
         Some(self.0.lock().unwrap().get(path)?.lock().unwrap().clone())
     }
 
-    pub fn paths(&self) -> Vec<String> {
+    pub(crate) fn paths(&self) -> Vec<String> {
         self.0.lock().unwrap().keys().cloned().collect()
     }
 }

@@ -4,5 +4,5 @@
 mod disk;
 mod world;
 
-pub use disk::MemDisk;
-pub use world::{Content, World};
+pub(crate) use disk::MemDisk;
+pub(crate) use world::{Content, World};

@@ -17,15 +17,15 @@ use bitlode_storage::{FilePool, Files, Job};
 use super::MemDisk;
 
 /// A torrent and its bytes.
-pub struct Content {
-    pub info: Arc<Info>,
+pub(crate) struct Content {
+    pub(crate) info: Arc<Info>,
     /// Path below the folder, and bytes.
-    pub files: Vec<(String, Vec<u8>)>,
+    pub(crate) files: Vec<(String, Vec<u8>)>,
 }
 
 impl Content {
     /// Files of these lengths, filled from the seed.
-    pub fn new(seed: u64, piece_length: u32, lengths: &[u64]) -> Content {
+    pub(crate) fn new(seed: u64, piece_length: u32, lengths: &[u64]) -> Content {
         let mut choice = Choice::new(seed);
         let name = format!("content-{seed}");
         let mut files = Vec::new();
@@ -45,12 +45,12 @@ impl Content {
 }
 
 /// One node with its disk and what it said.
-pub struct Host {
-    pub node: Node,
-    pub session: Arc<Mutex<Session>>,
-    pub disk: MemDisk,
-    pub facts: Vec<Fact>,
-    pub pool: Pool,
+pub(crate) struct Host {
+    pub(crate) node: Node,
+    pub(crate) session: Arc<Mutex<Session>>,
+    pub(crate) disk: MemDisk,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) pool: Pool,
     files: BTreeMap<TorrentId, Arc<Files<MemDisk>>>,
     file_pool: Arc<FilePool<MemDisk>>,
     addr: SocketAddr,
@@ -61,20 +61,20 @@ pub struct Host {
 
 /// All nodes. Host `n` is reached at 10.0.0.n; a dial of an address where nobody is fails.
 #[derive(Default)]
-pub struct World {
-    pub now: Time,
-    pub hosts: Vec<Host>,
+pub(crate) struct World {
+    pub(crate) now: Time,
+    pub(crate) hosts: Vec<Host>,
     /// Both ends of each wire.
     ends: BTreeMap<(usize, CarrierId), (usize, CarrierId)>,
     /// Bytes on their way to an end.
     bytes: BTreeMap<(usize, CarrierId), VecDeque<u8>>,
     /// Jobs that are not run while the disks stand still.
-    pub stuck: Option<VecDeque<(usize, TorrentId, Job)>>,
-    pub evicted: Vec<CarrierId>,
+    pub(crate) stuck: Option<VecDeque<(usize, TorrentId, Job)>>,
+    pub(crate) evicted: Vec<CarrierId>,
 }
 
 impl World {
-    pub fn host(&mut self, settings: Settings) -> usize {
+    pub(crate) fn host(&mut self, settings: Settings) -> usize {
         let number = self.hosts.len();
         let pool = Pool::new(settings.memory);
         let settings = Arc::new(settings);
@@ -84,7 +84,7 @@ impl World {
     }
 
     /// One host with several shards: the others are further hosts at the same address.
-    pub fn shards(&mut self, settings: Settings, shards: u16) -> Vec<usize> {
+    pub(crate) fn shards(&mut self, settings: Settings, shards: u16) -> Vec<usize> {
         let number = self.hosts.len();
         let pool = Pool::new(settings.memory);
         let settings = Arc::new(settings);
@@ -131,12 +131,19 @@ impl World {
         self.hosts.len() - 1
     }
 
-    pub fn addr(host: usize) -> SocketAddr {
+    pub(crate) fn addr(host: usize) -> SocketAddr {
         SocketAddr::from(([10, 0, 0, host as u8 + 1], 6881))
     }
 
     /// Adds a torrent, with its metadata or by its hashes only.
-    pub fn add(&mut self, host: usize, id: u64, hashes: InfoHashes, info: Option<Arc<Info>>, mode: Mode) -> TorrentId {
+    pub(crate) fn add(
+        &mut self,
+        host: usize,
+        id: u64,
+        hashes: InfoHashes,
+        info: Option<Arc<Info>>,
+        mode: Mode,
+    ) -> TorrentId {
         let id = TorrentId(id);
         let h = &mut self.hosts[host];
         h.session.lock().unwrap().register(id, &hashes, h.shard).unwrap();
@@ -148,36 +155,36 @@ impl World {
     }
 
     /// A host that has all the content.
-    pub fn seed(&mut self, host: usize, id: u64, content: &Content) -> TorrentId {
+    pub(crate) fn seed(&mut self, host: usize, id: u64, content: &Content) -> TorrentId {
         for (path, bytes) in &content.files {
             self.hosts[host].disk.put(&format!("/data/{path}"), bytes.clone());
         }
         self.add(host, id, content.info.hashes, Some(content.info.clone()), Mode::Seed)
     }
 
-    pub fn leech(&mut self, host: usize, id: u64, content: &Content) -> TorrentId {
+    pub(crate) fn leech(&mut self, host: usize, id: u64, content: &Content) -> TorrentId {
         let mode = Mode::Download { overwrite: false };
         self.add(host, id, content.info.hashes, Some(content.info.clone()), mode)
     }
 
     /// Tells a torrent of another host.
-    pub fn meet(&mut self, host: usize, id: TorrentId, other: usize) {
+    pub(crate) fn meet(&mut self, host: usize, id: TorrentId, other: usize) {
         let candidate = Candidate { addr: self.hosts[other].addr, source: Source::Manual };
         self.hosts[host].node.add_candidates(self.now, id, &[candidate]).unwrap();
         self.settle();
     }
 
-    pub fn state(&mut self, host: usize, id: TorrentId) -> State {
+    pub(crate) fn state(&mut self, host: usize, id: TorrentId) -> State {
         self.hosts[host].node.take_state(id).unwrap()
     }
 
-    pub fn has(&self, host: usize, content: &Content) -> bool {
+    pub(crate) fn has(&self, host: usize, content: &Content) -> bool {
         let disk = &self.hosts[host].disk;
         content.files.iter().all(|(path, bytes)| disk.get(&format!("/data/{path}")).as_ref() == Some(bytes))
     }
 
     /// Goes from wake to wake until `done`, or for so many seconds.
-    pub fn run(&mut self, secs: u64, mut done: impl FnMut(&mut World) -> bool) -> bool {
+    pub(crate) fn run(&mut self, secs: u64, mut done: impl FnMut(&mut World) -> bool) -> bool {
         let end = Time(self.now.micros() + secs * 1_000_000);
         loop {
             self.settle();
@@ -199,12 +206,12 @@ impl World {
         }
     }
 
-    pub fn next_wake(&self) -> Time {
+    pub(crate) fn next_wake(&self) -> Time {
         self.hosts.iter().map(|host| host.wake).min().unwrap_or(Time::NEVER)
     }
 
     /// Carries out everything that the nodes ask for and moves all bytes.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         loop {
             let mut quiet = true;
             for host in 0..self.hosts.len() {
@@ -243,7 +250,7 @@ impl World {
     }
 
     /// Lets the disks run again.
-    pub fn unstick(&mut self) {
+    pub(crate) fn unstick(&mut self) {
         for (host, torrent, job) in self.stuck.take().unwrap_or_default() {
             self.job(host, torrent, job);
         }
@@ -317,7 +324,7 @@ impl World {
     }
 
     /// Closes a wire from one end.
-    pub fn cut(&mut self, host: usize, carrier: CarrierId) {
+    pub(crate) fn cut(&mut self, host: usize, carrier: CarrierId) {
         self.bytes.remove(&(host, carrier));
         if let Some((far, there)) = self.ends.remove(&(host, carrier)) {
             // What was sent before arrives first.
