@@ -99,8 +99,7 @@ fn a_folder_that_is_missing_is_a_code_for_whoever_does_not_download() {
 #[test]
 fn row_17_no_symbolic_link_is_made_or_written_through() {
     for sys in modes() {
-        // A torrent that brings a link of its own and a file below its name cannot be: the names collide. A link that
-        // stands there already is refused, at the end of a path and before it.
+        // A link that stands there already is refused, at the end of a path and before it.
         for link in ["t/a", "t/d", "t"] {
             let (content, dir, outside) = (several(), TempDir::new(), TempDir::new());
             fs::create_dir_all(dir.path().join(link).parent().unwrap()).unwrap();
@@ -112,6 +111,29 @@ fn row_17_no_symbolic_link_is_made_or_written_through() {
             rig.give_all();
             assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0, "{sys:?} {link}");
         }
+    }
+}
+
+#[test]
+fn row_17_a_link_that_the_torrent_brings_is_not_made() {
+    let bytes = vec![5; 20_000];
+    let hashes: Vec<u8> = bytes.chunks(32 * 1024).flat_map(bitlode_hash::sha1).collect();
+    let mut raw =
+        b"d5:filesld6:lengthi20000e4:pathl1:aeed4:attr1:l6:lengthi0e4:pathl4:evile12:symlink pathl3:etc6:passwdeee\
+        4:name1:t12:piece lengthi32768e6:pieces20:"
+            .to_vec();
+    raw.extend(hashes);
+    raw.push(b'e');
+    let content = Content::parse(&raw, bytes);
+    assert!(content.info.layout.files().iter().any(|file| file.attr.symlink), "the link was parsed as one");
+    for sys in modes() {
+        let dir = TempDir::new();
+        let mut rig = rig(&content, &dir, sys, DOWNLOAD);
+        rig.go(StoreInput::Open);
+        rig.give_all();
+        assert!(rig.is_completed(), "{:?}", rig.said);
+        assert!(fs::symlink_metadata(dir.path().join("t/evil")).is_err(), "{sys:?}");
+        assert_eq!(fs::read_dir(dir.path().join("t")).unwrap().count(), 1);
     }
 }
 
