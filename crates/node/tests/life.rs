@@ -211,3 +211,22 @@ fn a_torrent_that_only_verifies_joins_no_swarm() {
     assert_eq!(world.state(host, id).phase, Phase::Paused);
     assert_eq!(world.hosts[host].node.carriers(), 0);
 }
+
+#[test]
+fn a_full_disk_stops_a_torrent_and_space_lets_it_go_on() {
+    let content = Content::new(21, 32 * 1024, &[400_000]);
+    let (mut world, _, leech) = pair(&content);
+    world.hosts[1].disk.set_full(true);
+    world.meet(1, leech, 0);
+    assert!(world.run(30, |world| world.state(1, leech).phase == Phase::Failed));
+    let state = world.state(1, leech);
+    assert_eq!((state.error.unwrap().0, state.have, state.peers), (Code::StorageFull, 0, 0));
+    assert_eq!(world.hosts[1].node.carriers(), 0);
+    let refused = world.hosts[1].node.barrier(world.now, leech);
+    assert_eq!(refused, Err(NodeError::Stopped(Code::StorageFull)));
+    world.hosts[1].disk.set_full(false);
+    world.hosts[1].node.retry(world.now, leech).unwrap();
+    assert!(world.run(600, |world| completed(world, 1)), "{:?}", world.hosts[1].facts);
+    assert!(world.has(1, &content));
+    assert_eq!((world.state(1, leech).phase, world.state(1, leech).error), (Phase::Seeding, None));
+}

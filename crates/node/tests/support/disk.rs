@@ -1,8 +1,9 @@
-//! A disk in memory, without failures of its own.
+//! A disk in memory, whose only failure is to be full.
 
 use std::collections::BTreeMap;
 use std::io::{IoSlice, IoSliceMut};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use bitlode_storage::{Access, Disk, Fault, Kind, Stat};
@@ -11,7 +12,7 @@ type Bytes = Arc<Mutex<Vec<u8>>>;
 
 /// Files by their path, folders implied.
 #[derive(Clone, Default)]
-pub(crate) struct MemDisk(Arc<Mutex<BTreeMap<String, Bytes>>>);
+pub(crate) struct MemDisk(Arc<Mutex<BTreeMap<String, Bytes>>>, Arc<AtomicBool>);
 
 impl MemDisk {
     pub(crate) fn put(&self, path: &str, bytes: Vec<u8>) {
@@ -20,6 +21,11 @@ impl MemDisk {
 
     pub(crate) fn get(&self, path: &str) -> Option<Vec<u8>> {
         Some(self.0.lock().unwrap().get(path)?.lock().unwrap().clone())
+    }
+
+    /// From now on nothing more can be written, or everything again.
+    pub(crate) fn set_full(&self, full: bool) {
+        self.1.store(full, Relaxed);
     }
 
     pub(crate) fn paths(&self) -> Vec<String> {
@@ -95,6 +101,9 @@ impl Disk for MemDisk {
     }
 
     fn write(&self, file: &Bytes, from: &[IoSlice<'_>], offset: u64) -> Result<usize, Fault> {
+        if self.1.load(Relaxed) {
+            return Err(Fault::Full);
+        }
         let mut bytes = file.lock().unwrap();
         let mut at = offset as usize;
         for slice in from {
