@@ -235,6 +235,9 @@ impl Swarm {
         if !peer.choking || !open {
             peer.rejects = peer.rejects.saturating_add(1);
             peer.avoid(now, block.piece, &self.limits);
+            if let Some(picker) = &mut self.picker {
+                picker.disown(key);
+            }
         }
         let many = peer.rejects >= self.limits.rejects;
         if open {
@@ -331,9 +334,6 @@ impl Swarm {
             } else if silence >= soon {
                 peer.window.collapse(now, &self.limits);
                 peer.current = None;
-                if let Some(picker) = &mut self.picker {
-                    picker.disown(peer.key);
-                }
                 if silence >= late && !peer.snubbed {
                     peer.snubbed = true;
                     snubbed.push(peer.key);
@@ -344,6 +344,9 @@ impl Swarm {
             };
             if !old.is_empty() {
                 old.iter().for_each(|request| peer.avoid(now, request.block.piece, &self.limits));
+                if let Some(picker) = &mut self.picker {
+                    picker.disown(peer.key);
+                }
                 peer.cancelled = peer.cancelled.saturating_add(old.len() as u32);
                 given_up.push((peer.key, old));
             }

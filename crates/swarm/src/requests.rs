@@ -96,14 +96,22 @@ impl Requests {
     }
 }
 
+/// How long a shortest round trip is believed: twice this, because the one before counts too.
+const EPOCH: Duration = Duration::from_secs(10);
+/// Rounds of half a window that let our own queue drain, so that the next shortest round trip is without it.
+const DRAIN: u32 = 2;
+
 /// How many requests a peer should have open: rate × round trip × 1.5, found by doubling at first.
 #[derive(Debug)]
 pub(crate) struct Window {
     size: u32,
     doubling: bool,
     flat: u32,
-    /// The shortest round trip since the last unchoke, when the pipe was empty. Later ones include our own queue.
+    /// The shortest round trips of this epoch and of the one before.
     delay: Duration,
+    delay_before: Duration,
+    epoch: Time,
+    drain: u32,
     /// Bytes per second over the last rounds.
     rate: u64,
     last_round: u64,
@@ -119,6 +127,9 @@ impl Window {
             doubling: true,
             flat: 0,
             delay: Duration::MAX,
+            delay_before: Duration::MAX,
+            epoch: now,
+            drain: 0,
             rate: 0,
             last_round: 0,
             since: now,
@@ -129,11 +140,6 @@ impl Window {
 
     pub(crate) fn size(&self) -> u32 {
         self.size
-    }
-
-    /// Bytes per second, quickly following; 0 before the first round.
-    pub(crate) fn rate(&self) -> u64 {
-        self.rate
     }
 
     /// How long `blocks` more would take; `None` when nothing is known.
@@ -156,10 +162,10 @@ impl Window {
         self.bytes = self.bytes.saturating_add(bytes);
         self.blocks = self.blocks.saturating_add(1);
         // One more for each block doubles the window in each round trip.
-        let grown = if self.doubling { self.size.saturating_add(1) } else { self.size };
-        self.size = grown.max(floor).min(ceiling);
+        let grown = if self.doubling { self.size.saturating_add(1).max(floor) } else { self.size };
+        self.size = grown.min(ceiling);
         let span = now.since(self.since);
-        if span < self.delay.max(ROUND) || (self.blocks < ROUND_BLOCKS && span < LONG_ROUND) {
+        if span < self.delay.min(self.delay_before).max(ROUND) || (self.blocks < ROUND_BLOCKS && span < LONG_ROUND) {
             return;
         }
         let round = self.bytes.saturating_mul(1_000_000) / (span.as_micros() as u64).max(1);
@@ -172,10 +178,18 @@ impl Window {
             self.doubling &= self.flat < FLAT_ROUNDS;
         }
         if !self.doubling {
-            let delay = u128::from(self.delay.max(limits.delay_floor).as_micros() as u64);
-            let bytes = u128::from(self.rate) * delay * 3 / 2 / 1_000_000;
-            self.size = u32::try_from(bytes.div_ceil(u128::from(BLOCK_LEN))).unwrap_or(u32::MAX);
-            self.size = self.size.max(floor).min(ceiling);
+            if now.since(self.epoch) >= EPOCH {
+                (self.delay_before, self.delay) = (self.delay, round_trip);
+                (self.epoch, self.drain) = (now, DRAIN);
+            }
+            let shortest = self.delay.min(self.delay_before).max(limits.delay_floor);
+            let bytes = u128::from(self.rate) * shortest.as_micros() * 3 / 2 / 1_000_000;
+            let target = u32::try_from(bytes.div_ceil(u128::from(BLOCK_LEN))).unwrap_or(u32::MAX);
+            self.size = target.max(floor).min(ceiling);
+            if self.drain > 0 {
+                self.drain -= 1;
+                self.size = (self.size / 2).max(1);
+            }
         }
         // A peer so slow that the floor would time out gets what it can send in time.
         let in_time = u128::from(self.rate) * limits.request_timeout.as_micros() / 1_000_000 / u128::from(BLOCK_LEN);

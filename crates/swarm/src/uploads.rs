@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use bitlode_base::BlockRef;
+use bitlode_base::{BLOCK_LEN, BlockRef};
 
 /// A queue of requests in their order, from which any can be removed.
 #[derive(Debug, Default)]
@@ -46,17 +46,19 @@ impl Uploads {
         true
     }
 
-    /// Takes requests in order, as long as they fit `max_bytes`; the first always fits.
+    /// Takes requests in order, as long as they fit `max_bytes`; the first always fits. A block counts for the slabs that
+    /// it takes: of small pieces there fit no more than of large ones.
     pub(crate) fn take(&mut self, max_bytes: u32, out: &mut Vec<BlockRef>) {
         let mut room = max_bytes;
         let mut any = false;
         self.trim();
         while let Some(Some(block)) = self.queue.front().copied() {
-            if any && block.len > room {
+            let cost = block.len.div_ceil(BLOCK_LEN).saturating_mul(BLOCK_LEN);
+            if any && cost > room {
                 return;
             }
             any = true;
-            room = room.saturating_sub(block.len);
+            room = room.saturating_sub(cost);
             self.queue.pop_front();
             self.first = self.first.saturating_add(1);
             self.at.remove(&block);
