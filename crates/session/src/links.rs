@@ -90,7 +90,7 @@ impl Links {
             self.add(carrier, link);
             return Ok(Some(older));
         }
-        if !self.several_per_ip && self.has_ip(link.torrent, link.ip) {
+        if !self.several_at(link.ip) && self.has_ip(link.torrent, link.ip) {
             return Err(Refusal::DuplicateIp);
         }
         if self.links.len() >= self.max {
@@ -134,8 +134,9 @@ impl Links {
         self.of(torrent).any(|(_, link)| link.ip.to_canonical() == ip.to_canonical())
     }
 
-    pub(crate) fn several_per_ip(&self) -> bool {
-        self.several_per_ip
+    /// Whether several peers of one torrent may be at that address: on this machine itself they always may.
+    pub(crate) fn several_at(&self, ip: IpAddr) -> bool {
+        self.several_per_ip || ip.to_canonical().is_loopback()
     }
 
     pub(crate) fn count_of(&self, torrent: TorrentId) -> usize {

@@ -180,8 +180,9 @@ impl Session {
         if self.dials.has(torrent, addr) {
             return DialPermit::Never;
         }
-        if !self.links.several_per_ip() && (self.links.has_ip(torrent, ip) || self.dials.has_ip(torrent, ip)) {
-            return DialPermit::Never;
+        // Whoever is there now may leave, or turn out to be ourselves: the other ports of that host keep their chance.
+        if !self.links.several_at(ip) && (self.links.has_ip(torrent, ip) || self.dials.has_ip(torrent, ip)) {
+            return DialPermit::Later(now + FULL_RETRY);
         }
         let total = self.links.len() + self.dials.len();
         let of_torrent = self.links.count_of(torrent) + self.dials.of(torrent);

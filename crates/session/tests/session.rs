@@ -149,13 +149,26 @@ fn row_48_a_torrent_has_one_connection_per_address_unless_more_are_allowed() {
     let mut strict = session(|_| {});
     join(&mut strict, T1, 1).unwrap();
     assert_eq!(second(&mut strict, T1), Err(Refusal::DuplicateIp));
-    assert_eq!(strict.dial(Time::ZERO, T1, SocketAddr::new(addr(1).ip(), 9999)), DialPermit::Never);
+    let other_port = SocketAddr::new(addr(1).ip(), 9999);
+    assert!(matches!(strict.dial(Time::ZERO, T1, other_port), DialPermit::Later(_)));
+    strict.left(carrier(1));
+    assert_eq!(strict.dial(Time::ZERO, T1, other_port), DialPermit::Now, "its turn comes when the first has left");
+    strict.dial_ended(T1, other_port);
     assert_eq!(second(&mut strict, T2), Ok(None), "another torrent's peers are its own");
 
     let mut open = session(|s| s.allow_multiple_per_ip = true);
     join(&mut open, T1, 1).unwrap();
     assert_eq!(open.dial(Time::ZERO, T1, SocketAddr::new(addr(1).ip(), 9999)), DialPermit::Now);
     assert_eq!(second(&mut open, T1), Ok(None));
+}
+
+#[test]
+fn several_peers_of_a_torrent_may_be_on_this_machine() {
+    let mut session = session(|_| {});
+    for port in [7001, 7002] {
+        let here = SocketAddr::from(([127, 0, 0, 1], port));
+        assert_eq!(session.dial(Time::ZERO, T1, here), DialPermit::Now);
+    }
 }
 
 #[test]
