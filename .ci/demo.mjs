@@ -13,7 +13,7 @@ const fixtures = at('node_modules/webtorrent-fixtures/fixtures')
 
 export async function demo() {
   const { Client } = await import('../dist/index.js')
-  const { Server } = await import('bittorrent-tracker/server')
+  const { default: Server } = await import('bittorrent-tracker/server')
   const base = mkdtempSync(join(tmpdir(), 'bitlode-demo-'))
   const [content, downloads] = [join(base, 'content'), join(base, 'downloads')]
   mkdirSync(content)
@@ -40,7 +40,12 @@ export async function demo() {
     const seeding = []
     for (const [name, torrent, folder] of shows) {
       const added = await client.add(torrent, { path: folder, mode: 'seed', trackers: [[announce]] })
+      // The downloader must not ask the tracker before the tracker knows of the seeder.
+      const announced = new Promise((resolve) =>
+        added.on('announced', ({ tracker: url }) => url === announce && resolve()),
+      )
       await added.ready()
+      await announced
       seeding.push([name, folder, added])
       say(`seeding     ${name}`)
     }

@@ -94,9 +94,12 @@ function plain(report: Report): string | null {
 }
 
 function progress(report: Report & { event: 'progress' }): string {
-  const { verified, total, rate: down, peers } = report
+  const { verified, total, rate: down, peers, phase } = report
+  const crowd = `${peers} ${peers === 1 ? 'peer' : 'peers'}`
+  if (phase === 'metadata') return `looking for the metadata  ${crowd}`
   const left = down > 0 ? (total - verified) / down : Number.POSITIVE_INFINITY
   const up = typeof report.uploadRate === 'number' && report.uploadRate > 0 ? `  up ${rate(report.uploadRate)}` : ''
-  const phase = typeof report.phase === 'string' && report.phase !== 'downloading' ? `${report.phase}  ` : ''
-  return `${phase}${percent(verified, total)} of ${bytes(total)}  down ${rate(down)}${up}  ${peers} ${peers === 1 ? 'peer' : 'peers'}  ${verified < total ? `${span(left)} left` : 'complete'}`
+  const doing = typeof phase === 'string' && phase !== 'downloading' ? `${phase}  ` : ''
+  const end = verified < total ? `${span(left)} left` : 'complete'
+  return `${doing}${percent(verified, total)} of ${bytes(total)}  down ${rate(down)}${up}  ${crowd}  ${end}`
 }
