@@ -20,6 +20,7 @@ export default defineConfig({
           name: 'interop',
           include: ['test/interop/**/*.test.ts'],
           ...common,
+          env: { BITLODE_NATIVE: 'release' },
           testTimeout: 300_000,
           hookTimeout: 120_000,
           maxWorkers: 1,
