@@ -232,7 +232,7 @@ fn peer(choice: &mut Choice, n: usize, seed: bool, slow: bool, troubled: bool) -
         memory: *pick(choice, &[MIB, 4 * MIB, 64 * MIB]) as usize,
         upload_slots: 2 + choice.below(7) as u32,
         connections: 8 + choice.below(43) as u32,
-        disk_delay: Duration::from_micros(*pick(choice, &[200, 5_000, 100_000])),
+        disk_delay: Duration::from_micros(*pick(choice, &[200, 5_000, 100_000, 1_000_000])),
         fate,
     }
 }

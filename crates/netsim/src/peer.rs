@@ -61,6 +61,8 @@ pub(crate) struct Running {
     pub(crate) alarm: Time,
     /// Jobs that are out.
     pub(crate) jobs: usize,
+    /// Pieces that it claims to be durable.
+    pub(crate) claimed: Bitfield,
     /// Pieces that were seen to be right on its disk.
     pub(crate) right: Bitfield,
 }
@@ -127,6 +129,7 @@ impl Peer {
             wake: Time::NEVER,
             alarm: Time::NEVER,
             jobs: 0,
+            claimed: Bitfield::none(0),
             right: Bitfield::none(torrent.info.layout.piece_count()),
         });
     }

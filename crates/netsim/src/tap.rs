@@ -8,7 +8,7 @@ use bitlode_base::{Bitfield, BlockRef, PieceIndex, Time};
 use bitlode_metainfo::Layout;
 use bitlode_wire::{Handshake, Message};
 
-/// How long a request may stay unanswered while nothing else is sent.
+/// How long a request may stay unanswered while no other is answered.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Both directions of a link.
@@ -30,7 +30,8 @@ struct Side {
     choked_at: Option<u64>,
     /// Requests that have arrived here and are not answered.
     requests: BTreeMap<BlockRef, VecDeque<Time>>,
-    last_sent: Time,
+    /// When a request was last answered.
+    last_answer: Time,
 }
 
 #[derive(Debug)]
@@ -63,7 +64,6 @@ impl Tap {
     ) -> Result<(), String> {
         let fast = self.sides.iter().all(|side| side.shaken.is_none_or(|shaken| shaken.reserved.fast()));
         let Some(side) = self.sides.get_mut(from) else { return Ok(()) };
-        side.last_sent = now;
         let mut unread = std::mem::take(&mut side.unread);
         unread.extend_from_slice(bytes);
         let mut at = 0;
@@ -89,7 +89,7 @@ impl Tap {
             at += 4 + len;
             let Some((id, payload)) = frame.split_first() else { continue };
             match (Message::parse(*id, payload), &mut truth) {
-                (Ok(message), truth) => side.heard(start, fast, &message, truth.as_mut())?,
+                (Ok(message), truth) => side.heard((now, start), fast, &message, truth.as_mut())?,
                 (Err(error), Some(_)) => return Err(format!("sent a broken message: {error}")),
                 (Err(_), None) => {}
             }
@@ -97,6 +97,16 @@ impl Tap {
         unread.drain(..at);
         side.unread = unread;
         Ok(())
+    }
+
+    /// Bytes that may arrive at `to` at once, so that what was queued when a CHOKE arrives is known.
+    pub(crate) fn before_choke(&self, to: usize) -> usize {
+        const CHOKE_LEN: u64 = 5;
+        let Some(from) = self.sides.get(1 - to) else { return usize::MAX };
+        let chokes = from.under_way.iter().filter(|(_, note)| matches!(note, Note::Choke));
+        let mut starts = chokes.map(|(end, _)| end.saturating_sub(CHOKE_LEN));
+        let next = starts.find(|start| *start > from.arrived);
+        next.map_or(usize::MAX, |start| (start - from.arrived) as usize)
     }
 
     /// `n` bytes arrive at `to`, which at this moment has `pending` bytes of its own to send (`None`: nobody knows).
@@ -119,7 +129,7 @@ impl Tap {
     /// The oldest request that `of` should have answered by now.
     pub(crate) fn overdue(&self, now: Time, of: usize) -> Option<BlockRef> {
         let side = self.sides.get(of)?;
-        if now.since(side.last_sent) < PATIENCE {
+        if now.since(side.last_answer) < PATIENCE {
             return None;
         }
         let late = |times: &VecDeque<Time>| times.front().is_some_and(|asked| now.since(*asked) >= PATIENCE);
@@ -130,7 +140,7 @@ impl Tap {
 impl Side {
     fn heard(
         &mut self,
-        start: u64,
+        (now, start): (Time, u64),
         fast: bool,
         message: &Message<'_>,
         truth: Option<&mut Truth<'_>>,
@@ -150,9 +160,9 @@ impl Side {
         }
         let Some(truth) = truth else {
             if let Message::Piece { piece, begin, data } = message {
-                self.answer(BlockRef { piece: *piece, begin: *begin, len: data.len() as u32 });
+                self.answer(now, BlockRef { piece: *piece, begin: *begin, len: data.len() as u32 });
             } else if let Message::Reject(block) = message {
-                self.answer(*block);
+                self.answer(now, *block);
             }
             return Ok(());
         };
@@ -167,7 +177,7 @@ impl Side {
             }
             Message::Piece { piece, begin, data } => {
                 let block = BlockRef { piece: *piece, begin: *begin, len: data.len() as u32 };
-                if !self.answer(block) {
+                if !self.answer(now, block) {
                     return Err(format!("sent {block:?}, which nobody asked for"));
                 }
                 let at = piece.at() * truth.layout.nominal_piece_len() as usize + *begin as usize;
@@ -176,7 +186,7 @@ impl Side {
                 }
             }
             Message::Reject(block) => {
-                if !self.answer(*block) {
+                if !self.answer(now, *block) {
                     return Err(format!("rejected {block:?}, which nobody asked for"));
                 }
             }
@@ -204,7 +214,8 @@ impl Side {
     }
 
     /// Closes a request; false when there is none.
-    fn answer(&mut self, block: BlockRef) -> bool {
+    fn answer(&mut self, now: Time, block: BlockRef) -> bool {
+        self.last_answer = now;
         let Some(times) = self.requests.get_mut(&block) else { return false };
         times.pop_front();
         if times.is_empty() {

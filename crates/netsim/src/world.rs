@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use bitlode_base::{Choice, Code, Time};
+use bitlode_base::{Choice, Code, PieceIndex, Time};
 use bitlode_node::{Candidate, DialId, Fact, Output, Source};
 use bitlode_session::{CarrierId, ShardId};
 use bitlode_storage::{Job, JobDone};
@@ -268,7 +268,7 @@ impl World {
                 self.mix(2, actor as u64, job.kind() as u64);
                 let Some(running) = &self.peers[actor].running else { return };
                 let done = Box::new(bitlode_storage::run(*job, &running.files));
-                let delay = self.peers[actor].config.disk_delay.as_micros() as u64 / 4;
+                let delay = self.peers[actor].config.disk_delay.as_micros() as u64;
                 let at = self.now + Duration::from_micros(self.choice.below(delay + 1));
                 self.later(at, Event::Done { actor, life, done });
             }
@@ -278,6 +278,7 @@ impl World {
                     running.jobs -= 1;
                     running.node.job_done(now, TORRENT, *done);
                 });
+                self.check_claims(actor);
             }
             Event::Answer { actor, life, dial, addr, refused } => self.answer(actor, life, dial, addr, refused),
             Event::Arrive { link, to, bytes } => {
@@ -394,11 +395,12 @@ impl World {
 
     /// What a peer claims must survive whatever happens to its power.
     fn check_claims(&mut self, actor: usize) {
-        let peer = &self.peers[actor];
-        let Some(running) = &peer.running else { return };
-        let claimed = running.node.durable(TORRENT).cloned();
-        let Some(claimed) = claimed.filter(|_| peer.config.start != Start::Seed) else { return };
-        let lost = claimed.iter().find(|piece| !holds(&peer.disk, &self.torrent, *piece, View::Durable));
+        let Peer { running: Some(running), disk, config, .. } = &mut self.peers[actor] else { return };
+        let Some(durable) = running.node.durable(TORRENT).filter(|_| config.start != Start::Seed) else { return };
+        // What is durable once stays so: only a claim that is taken back is looked at again.
+        let claims = std::mem::replace(&mut running.claimed, durable.clone());
+        let held = |piece: &PieceIndex| claims.has(*piece) || holds(disk, &self.torrent, *piece, View::Durable);
+        let lost = running.claimed.iter().find(|piece| !held(piece));
         if let Some(piece) = lost {
             self.blame(actor, &format!("claims {piece:?}, which is not durable"));
         }
@@ -469,8 +471,10 @@ impl World {
     }
 
     fn fact(&mut self, actor: usize, fact: Fact) {
-        if !matches!(fact, Fact::Changed { .. }) {
-            self.tell(|| format!("{actor} {fact:?}"));
+        match &fact {
+            Fact::Changed { .. } => {}
+            Fact::Metadata { .. } => self.tell(|| format!("{actor} has the metadata")),
+            fact => self.tell(|| format!("{actor} {fact:?}")),
         }
         let honest = |world: &World, addr: SocketAddr| world.actor_at(addr.ip()).filter(|at| *at < world.peers.len());
         match fact {
@@ -783,7 +787,7 @@ impl World {
                 }
                 continue;
             }
-            let cut = self.cut(unread);
+            let cut = self.cut(unread).min(self.links[&link].tap.before_choke(to));
             let Some(running) = &mut self.peers[actor].running else { return };
             // What is already queued when a CHOKE arrives may still go out.
             let pending = running.node.send_plan(carrier).and_then(|plan| {
