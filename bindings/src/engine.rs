@@ -17,7 +17,7 @@ use napi::{Env, sys};
 use napi_derive::napi;
 
 use crate::bell::Gate;
-use crate::bytes::{Bytes, FloatCopy, Window};
+use crate::bytes::{ByteCopy, Bytes, FloatCopy, Window};
 use crate::drained::Drained;
 use crate::error::{Result, failure, guard, node};
 use crate::options::{self, AddOptions, CreateOptions, EngineOptions};
@@ -234,6 +234,12 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn listening(&self) -> Result<Vec<String>> {
         guard("engine.listening", || Ok(self.held.core.listening().iter().map(ToString::to_string).collect()))
+    }
+
+    /// The peer id of all our handshakes, 20 bytes.
+    #[napi(catch_unwind, ts_return_type = "Uint8Array")]
+    pub fn peer_id(&self) -> Result<ByteCopy> {
+        guard("engine.peerId", || Ok(ByteCopy(self.held.core.peer_id().to_vec())))
     }
 
     /// For each shard: torrents, busy microseconds, the longest turn's microseconds, CPU microseconds.

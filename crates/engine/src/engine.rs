@@ -23,7 +23,7 @@ use crate::shard::Shard;
 use crate::shared::{Letter, Load, Order, Shared, lock};
 use crate::sys::{self, Sys};
 use crate::threads::{Threads, panic_message};
-use crate::workers::Workers;
+use crate::workers::{Size, Workers};
 
 /// The most shards that an engine has, whatever is asked for.
 const SHARDS_MOST: u16 = 64;
@@ -71,7 +71,11 @@ impl Engine {
         let (threads, disk_threads) = (Arc::new(Threads::default()), Threads::default());
         let hears = outbox.clone();
         let panicked = move |why| hears.poison(format!("a disk thread panicked: {why}"));
-        let workers = Workers::start(usize::from(settings.max_disk_threads), &disk_threads, Arc::new(panicked));
+        let size = Size {
+            threads: usize::from(settings.max_disk_threads),
+            hashing: cores.min(usize::from(settings.max_hash_threads)),
+        };
+        let workers = Workers::start(size, &disk_threads, Arc::new(panicked));
         let workers = workers.map_err(|error| scarce("threads", &error))?;
         let open_files = open_files_limit(options.sys).min(settings.max_open_files as usize);
         let shared = Arc::new(Shared {
@@ -321,6 +325,11 @@ impl Engine {
     /// Where the engine listens now.
     pub fn listening(&self) -> Vec<SocketAddr> {
         lock(&self.shared.listening).clone()
+    }
+
+    /// The peer id of all our handshakes: trackers are told the same.
+    pub fn peer_id(&self) -> [u8; 20] {
+        lock(&self.shared.session).peer_id()
     }
 
     /// What each shard has done so far; at most 100 ms old.

@@ -136,6 +136,9 @@ impl Shard {
             }
         };
         if let Some(result) = done {
+            // Whoever reads the reply finds the state that it speaks of.
+            self.drain();
+            self.publish_torrent(torrent);
             let result = result.map_err(|error| Failure { code: error.code(), message: error.to_string() });
             self.shared.outbox.reply(request, result);
         }
@@ -145,7 +148,6 @@ impl Shard {
     // Facts
 
     pub(super) fn fact(&mut self, fact: Fact) {
-        let outbox = &self.shared.outbox;
         let failure = |code: Code, message: &str| Failure { code, message: message.into() };
         match fact {
             Fact::Changed { torrent } => self.changed(torrent, false),
@@ -156,26 +158,29 @@ impl Shard {
                 self.changed(torrent, true);
             }
             Fact::Checked { torrent, have, pieces } => {
+                self.changed(torrent, true);
+                self.publish_torrent(torrent);
                 let checks = self.torrents.get_mut(&torrent).map(|entry| std::mem::take(&mut entry.checks));
                 for request in checks.into_iter().flatten() {
-                    outbox.reply(request, Ok(ReplyBody::Checked { have, pieces }));
+                    self.shared.outbox.reply(request, Ok(ReplyBody::Checked { have, pieces }));
                 }
-                self.changed(torrent, true);
             }
             Fact::CheckEnded { torrent, code } => {
+                self.changed(torrent, true);
+                self.publish_torrent(torrent);
                 let checks = self.torrents.get_mut(&torrent).map(|entry| std::mem::take(&mut entry.checks));
                 for request in checks.into_iter().flatten() {
-                    outbox.reply(request, Err(failure(code, "the check was ended")));
+                    self.shared.outbox.reply(request, Err(failure(code, "the check was ended")));
                 }
-                self.changed(torrent, true);
             }
             Fact::Barrier { torrent, error } => {
+                self.changed(torrent, true);
+                self.publish_torrent(torrent);
                 let request = self.torrents.get_mut(&torrent).and_then(|entry| entry.barriers.pop_front());
                 if let Some(request) = request {
                     let failed = error.map(|code| failure(code, "not everything could be made durable"));
-                    outbox.reply(request, failed.map_or(Ok(ReplyBody::Done), Err));
+                    self.shared.outbox.reply(request, failed.map_or(Ok(ReplyBody::Done), Err));
                 }
-                self.changed(torrent, true);
             }
             Fact::Completed { torrent } => {
                 self.log("completed", Some(torrent), None, None, None, String::new());
@@ -259,33 +264,38 @@ impl Shard {
         self.publish_at = Time::NEVER;
         self.published = self.now;
         for id in std::mem::take(&mut self.unpublished) {
-            let Some(torrent) = self.torrents.get_mut(&id) else { continue };
-            // Counters first: whoever hears of the state finds them as new.
-            let mut counters = [0.0; COUNTERS];
-            self.node.counters(id, &mut counters);
-            let [downloaded, uploaded, down_rate, up_rate, ..] = &mut counters;
-            let moved = *downloaded + *uploaded;
-            if moved != torrent.moved {
-                (torrent.moved, torrent.moved_at) = (moved, self.now);
-            }
-            // While nothing happens a rate is not measured anew: it goes on for a moment and is zero then.
-            if self.now.since(torrent.moved_at) < STILL {
-                self.unpublished.insert(id);
-            } else {
-                (*down_rate, *up_rate) = (0.0, 0.0);
-            }
-            for (to, from) in torrent.entry.counters.iter().zip(counters) {
-                to.store(from.to_bits(), Relaxed);
-            }
-            if std::mem::take(&mut torrent.dirty)
-                && let Some(state) = self.node.take_state(id)
-            {
-                self.shared.outbox.torrent(torrent_state(id, state, torrent.info.take()));
-            }
+            self.publish_torrent(id);
         }
         self.publish_load();
         if !self.unpublished.is_empty() {
             self.publish_at = self.now + PUBLISH;
+        }
+    }
+
+    /// Publishes a torrent's counters, and its state if that has changed.
+    fn publish_torrent(&mut self, id: TorrentId) {
+        let Some(torrent) = self.torrents.get_mut(&id) else { return };
+        // Counters first: whoever hears of the state finds them as new.
+        let mut counters = [0.0; COUNTERS];
+        self.node.counters(id, &mut counters);
+        let [downloaded, uploaded, down_rate, up_rate, ..] = &mut counters;
+        let moved = *downloaded + *uploaded;
+        if moved != torrent.moved {
+            (torrent.moved, torrent.moved_at) = (moved, self.now);
+        }
+        // While nothing happens a rate is not measured anew: it goes on for a moment and is zero then.
+        if self.now.since(torrent.moved_at) < STILL {
+            self.unpublished.insert(id);
+        } else {
+            (*down_rate, *up_rate) = (0.0, 0.0);
+        }
+        for (to, from) in torrent.entry.counters.iter().zip(counters) {
+            to.store(from.to_bits(), Relaxed);
+        }
+        if std::mem::take(&mut torrent.dirty)
+            && let Some(state) = self.node.take_state(id)
+        {
+            self.shared.outbox.torrent(torrent_state(id, state, torrent.info.take()));
         }
     }
 
