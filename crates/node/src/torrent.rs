@@ -192,6 +192,8 @@ impl Torrent {
         for piece in durable {
             self.add_durable(piece);
         }
+        // A check may find less than there was.
+        self.complete &= self.durable.is_full();
     }
 
     /// A piece was verified and written.
