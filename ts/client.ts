@@ -102,8 +102,7 @@ export class Client extends Emitter<ClientEvents> {
   readonly #host: Host
   readonly #limits: TrackerLimits
   readonly #line: Line
-  /** Told to trackers; the same for all torrents of a client. */
-  readonly #peerId = new Uint8Array(Buffer.concat([Buffer.from('-LD0100-'), randomBytes(12)]))
+  readonly #peerId: Uint8Array
   readonly #torrents = new Map<string, Torrent>()
   readonly #tracking = new Map<Torrent, Tracking>()
   #closing: Promise<void> | undefined
@@ -119,6 +118,7 @@ export class Client extends Emitter<ClientEvents> {
       lost: (count) => this.emit('lost', { count }),
       failed: (error) => this.#failed(error),
     })
+    this.#peerId = this.#engine.peerId()
     this.#limits = trackerLimits(values)
     this.#line = new Line(this.#limits.maxAnnounces)
     this.#host = {

@@ -56,6 +56,8 @@ export declare class Engine {
   streamClose(stream: number): void
   /** Where the engine listens now. */
   listening(): Array<string>
+  /** The peer id of all our handshakes, 20 bytes. */
+  peerId(): Uint8Array
   /** For each shard: torrents, busy microseconds, the longest turn's microseconds, CPU microseconds. */
   shardLoads(): Float64Array
   /** Stops and joins all threads; false when one is stuck and was left behind. Nothing rings afterwards. */

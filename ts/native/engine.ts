@@ -160,6 +160,11 @@ export class NativeEngine {
     return this.#end ? [] : call(() => this.#native.listening())
   }
 
+  /** The peer id of all handshakes, 20 bytes. */
+  peerId(): Uint8Array {
+    return call(() => this.#native.peerId())
+  }
+
   /** What each shard has done, four numbers each; see the addon. */
   shardLoads(): Float64Array {
     return this.#end ? new Float64Array() : call(() => this.#native.shardLoads())
