@@ -44,8 +44,12 @@ impl Trust {
         self.parole &= !alone;
     }
 
-    /// A piece with data of this peer and of others was wrong. Says whether that was once too often.
+    /// A piece with data of this peer and of others was wrong. Says whether that was once too often. One on parole is not
+    /// blamed again: other pieces that it shared were under way already, and what it sends alone convicts it anyway.
     pub(crate) fn failed(&mut self) -> bool {
+        if self.parole {
+            return false;
+        }
         self.score = self.score.min(0).saturating_add(FAILED);
         self.parole = true;
         self.score <= BAN
@@ -91,7 +95,18 @@ mod tests {
     fn trust_that_was_earned_does_not_buy_a_poisoner_time() {
         let mut trust = Trust::default();
         (0..100).for_each(|_| trust.verified(false));
-        assert_eq!((0..10).map(|_| trust.failed()).position(|banned| banned), Some(3));
+        let relapse = |trust: &mut Trust| {
+            let banned = trust.failed();
+            trust.verified(true);
+            banned
+        };
+        assert_eq!((0..10).map(|_| relapse(&mut trust)).position(|banned| banned), Some(5));
+    }
+
+    #[test]
+    fn pieces_shared_with_a_poisoner_that_fail_together_count_once() {
+        let mut trust = Trust::default();
+        assert!(!(0..100).any(|_| trust.failed()));
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Swarm {
             let Has::Known(has) = &peer.has else { return };
             let (avoid, current) = (&peer.avoid[..], &mut peer.current);
             let asker = Asker { key, has, fresh: peer.fresh, parole, avoid, current };
-            picker.pick(now, asker, Want { max: most, wish, random }, &mut self.choice, &mut blocks);
+            picker.pick(now, asker, Want { max: most, wish, random, idle: open == 0 }, &mut self.choice, &mut blocks);
             self.apply_relisted();
             let short = most.saturating_sub(blocks.len() as u32);
             if short > 0 {

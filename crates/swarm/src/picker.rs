@@ -66,6 +66,8 @@ pub(crate) struct Want {
     pub(crate) wish: usize,
     /// New pieces are taken at random, not rarest first.
     pub(crate) random: bool,
+    /// The peer has no request open: rather one piece too many than a peer that waits.
+    pub(crate) idle: bool,
 }
 
 /// What became of a block.
@@ -219,10 +221,12 @@ impl Picker {
         choice: &mut Choice,
         out: &mut Vec<BlockRef>,
     ) {
-        let full = out.len().saturating_add(want.max as usize);
+        let start = out.len();
+        let full = start.saturating_add(want.max as usize);
         let mut before = usize::MAX;
         while out.len() < full && out.len() != before {
             before = out.len();
+            let want = Want { idle: want.idle && before == start, ..want };
             let room = full - before;
             if let Some(piece) = self.pick_urgent(now, &asker) {
                 self.take_front(now, piece, &asker, room, out);
@@ -459,7 +463,8 @@ impl Picker {
     /// Nothing partial is of use to this peer. Pieces that nobody else can give do not count.
     fn begin_beyond(&mut self, now: Time, asker: &Asker<'_>, want: Want, choice: &mut Choice) -> Option<PieceIndex> {
         let alive = |piece: &&PieceIndex| self.seeds > 0 || self.rarity.peers(piece.0) > 0;
-        if asker.fresh == 0 || self.partial.iter().filter(alive).count() >= want.wish.saturating_mul(SPARE) {
+        let full = || self.partial.iter().filter(alive).count() >= want.wish.saturating_mul(SPARE);
+        if asker.fresh == 0 || (!want.idle && full()) {
             return None;
         }
         self.begin_any(now, asker, want.random, choice)

@@ -236,9 +236,7 @@ fn rejects_in_a_row_close_a_peer_and_a_block_between_clears_them() {
     rig.bot(bad).rejects = true;
     for _ in 0..20 {
         for _ in 0..4 {
-            let open = rig.open(good).last().copied();
-            eprintln!("{:?} {:?} {:?}", rig.now, rig.closed(good), rig.swarm.peers().find(|p| p.peer == good));
-            let open = open.unwrap();
+            let open = *rig.open(good).last().expect("it is always asked for something");
             rig.say(good, Message::Reject(open));
         }
         rig.run(Duration::from_millis(200));

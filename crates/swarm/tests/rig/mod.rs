@@ -334,6 +334,7 @@ impl Rig {
             }
         }
         assert_eq!(self.open(key), []);
+        self.bot(key).free_at = Time::ZERO;
     }
 
     pub fn leave(&mut self, key: PeerKey) {
@@ -520,6 +521,12 @@ impl Bot {
 }
 
 impl Rig {
+    /// The number of pieces is known now, and the peer has them all.
+    pub fn learn_pieces(&mut self, key: PeerKey) {
+        let pieces = self.info.as_ref().map_or(0, |info| info.layout.piece_count());
+        self.bot(key).has = Bitfield::all(pieces);
+    }
+
     /// Storage drops a block that it holds.
     pub fn lose(&mut self, block: BlockRef) {
         let held = self.held.get_mut(&block.piece).and_then(|held| held.remove(&block.number()));
