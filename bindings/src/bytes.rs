@@ -69,6 +69,7 @@ fn view<T: Element>(env: sys::napi_env, value: sys::napi_value) -> Result<(*mut 
 }
 
 impl<const MAX_MIB: usize> FromNapiValue for Bytes<MAX_MIB> {
+    // SAFETY: napi calls it with a live environment and a value of it, as the trait demands.
     unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> Result<Self> {
         let (data, length) = view::<u8>(env, value)?;
         if length > MAX_MIB * MIB {
@@ -85,6 +86,7 @@ impl<const MAX_MIB: usize> FromNapiValue for Bytes<MAX_MIB> {
 }
 
 impl<T: Element> FromNapiValue for Window<'_, T> {
+    // SAFETY: napi calls it with a live environment and a value of it, as the trait demands.
     unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> Result<Self> {
         let (data, length) = view::<T>(env, value)?;
         if length == 0 {
@@ -120,6 +122,7 @@ impl<T: Element> TypeName for Window<'_, T> {
 macro_rules! copies {
     ($($copy:ident => $slice:ident,)+) => { $(
         impl ToNapiValue for $copy {
+            // SAFETY: napi calls it with a live environment, as the trait demands.
             unsafe fn to_napi_value(env: sys::napi_env, copy: Self) -> Result<sys::napi_value> {
                 let slice = $slice::copy_from(&Env::from_raw(env), copy.0)?;
                 // SAFETY: the array was made in this environment just now.

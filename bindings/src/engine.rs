@@ -20,6 +20,7 @@ use crate::bell::Gate;
 use crate::bytes::{ByteCopy, Bytes, FloatCopy, Window};
 use crate::drained::Drained;
 use crate::error::{Result, failure, guard, node};
+use crate::number::whole;
 use crate::options::{self, AddOptions, CreateOptions, EngineOptions};
 use crate::reader::Reader;
 
@@ -322,12 +323,4 @@ fn id(torrent: f64) -> std::result::Result<TorrentId, Failure> {
 
 fn stream(stream: f64) -> std::result::Result<bitlode::api::StreamId, Failure> {
     Ok(bitlode::api::StreamId(whole(stream)?))
-}
-
-/// A number of JavaScript's that is an integer from 0 to 2^53 - 1.
-pub(crate) fn whole(number: f64) -> std::result::Result<u64, Failure> {
-    if (0.0..9_007_199_254_740_992.0).contains(&number) && number.fract() == 0.0 {
-        return Ok(number as u64);
-    }
-    Err(failure(Code::InvalidOption, format!("Expected an integer from 0 to 2^53 - 1, got {number}")))
 }

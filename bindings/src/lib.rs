@@ -12,6 +12,7 @@ mod error;
 #[cfg(feature = "test-hooks")]
 mod hooks;
 mod metainfo;
+mod number;
 mod options;
 mod packed;
 mod reader;

@@ -9,8 +9,8 @@ use bitlode::session::Settings;
 use bitlode::storage::SysMode;
 use napi_derive::napi;
 
-use crate::engine::whole;
 use crate::error::{failed, failure};
+use crate::number::whole;
 
 /// How an engine is opened.
 #[napi(object, object_to_js = false, use_nullable = true)]
