@@ -46,6 +46,7 @@ export async function seed(context: Context): Promise<void> {
     })
     watchTrouble(context, client, torrent)
     await torrent.ready({ signal: context.interrupt.signal })
+    if (torrent.error) throw torrent.error
     announceReady(context, client, torrent, 'seeding')
     await untilInterrupted(context, torrent)
   })
