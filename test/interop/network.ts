@@ -36,10 +36,10 @@ export class Network {
     this.exec('ip', 'link', 'set', 'lo', 'up')
   }
 
-  /** A new address of this network. */
+  /** A new address of this network: of a public range, since private ones may not be trackers of a torrent. */
   host(): string {
     this.#hosts += 1
-    const address = `10.99.${this.#hosts >> 8}.${this.#hosts & 255}`
+    const address = `11.99.${this.#hosts >> 8}.${this.#hosts & 255}`
     this.exec('ip', 'addr', 'add', `${address}/32`, 'dev', 'lo')
     return address
   }
@@ -78,7 +78,7 @@ export class Network {
       name,
       child,
       ended,
-      output: () => `--- ${name} ---\n${lines.slice(-60).join('\n')}`,
+      output: () => `--- ${name} ---\n${lines.slice(-20).join('\n')}`,
       line(match, seconds) {
         let seen = 0
         return new Promise((resolve, reject) => {

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { createCipheriv, createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { createReadStream, createWriteStream, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { createReadStream, createWriteStream, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 
 /** Writes `length` bytes that depend on `seed` only. */
@@ -19,23 +19,24 @@ export async function writeContent(path: string, length: number, seed: number): 
   await once(out, 'close')
 }
 
-/** SHA-256 of every file below `folder`, by relative path; hidden files (markers, tools' state) are left out. */
-export async function digest(folder: string): Promise<Map<string, string>> {
+/**
+ * SHA-256 of every file of `content` in `folder`, by relative path; hidden files (markers, tools' state) are left out.
+ */
+export async function digest(folder: string, content: Content): Promise<Map<string, string>> {
   const found = new Map<string, string>()
-  const walk = async (dir: string): Promise<void> => {
-    for (const name of readdirSync(dir).sort()) {
-      const path = join(dir, name)
-      if (name.startsWith('.') || /\.(aria2|torrent|part|resume)$/.test(name)) continue
-      if (statSync(path).isDirectory()) await walk(path)
-      else {
-        const hash = createHash('sha256')
-        for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer)
-        found.set(relative(folder, path), hash.digest('hex'))
+  const walk = async (path: string): Promise<void> => {
+    if (statSync(path).isDirectory()) {
+      for (const name of readdirSync(path).sort()) {
+        if (!name.startsWith('.') && !/\.(aria2|torrent|part|resume)$/.test(name)) await walk(join(path, name))
       }
+      return
     }
+    const hash = createHash('sha256')
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer)
+    found.set(relative(folder, path), hash.digest('hex'))
   }
-  const stat = statSync(folder)
-  if (stat.isDirectory()) await walk(folder)
+  const whole = join(folder, content.name)
+  if (existsSync(whole)) await walk(whole)
   return found
 }
 
@@ -66,10 +67,4 @@ export async function makeContent(
     stdio: 'ignore',
   })
   return { folder: base, name, torrent, bytes: files.reduce((sum, [, length]) => sum + length, 0) }
-}
-
-/** An empty file, so that folders with one exist. */
-export function touch(path: string): void {
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, '')
 }

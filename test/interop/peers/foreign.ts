@@ -222,6 +222,13 @@ export function foreignClients(): { clients: Foreign[]; missing: string[] } {
   return { clients, missing }
 }
 
+/** The v1 info-hash, hexadecimal, as a program that is not ours reads it. */
+export function infoHash(torrent: string): string {
+  const [, hash] = /Hash: ([0-9a-f]{40})/.exec(output('transmission-show', [torrent])) ?? []
+  if (!hash) throw new Error(`${torrent} has no hash`)
+  return hash
+}
+
 export interface Tracker {
   readonly url: string
   readonly running: Running
