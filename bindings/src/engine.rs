@@ -3,8 +3,8 @@
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bitlode::api::{AddTorrent, Command, Failure, Source};
@@ -29,7 +29,8 @@ const TEARDOWN: Duration = Duration::from_secs(4);
 
 /// What outlives the JavaScript object: readers and the environment's end hold it too.
 pub(crate) struct Held {
-    pub(crate) core: Core,
+    /// Empty once it has ended: sockets, wakers and memory are given back then, not when the object is collected.
+    core: Mutex<Option<Arc<Core>>>,
     gate: Arc<Gate>,
     hooked: AtomicBool,
 }
@@ -57,7 +58,7 @@ impl Engine {
             let rung = gate.clone();
             let ring: Bell = Arc::new(move || rung.ring());
             let core = Core::open(options, ring)?;
-            let held = Arc::new(Held { core, gate, hooked: AtomicBool::new(true) });
+            let held = Arc::new(Held { core: Mutex::new(Some(Arc::new(core))), gate, hooked: AtomicBool::new(true) });
             // Hooks run in reverse order: registered after the bell, this one runs before Node takes the bell apart.
             let hook = Arc::into_raw(held.clone()).cast_mut().cast();
             // SAFETY: the hook owns one reference to `held`, which `teardown` or `unhook` takes back, each at most once.
@@ -192,32 +193,32 @@ impl Engine {
     /// What happened since the last call.
     #[napi(catch_unwind)]
     pub fn drain(&self) -> Result<Drained> {
-        guard("engine.drain", || Ok(self.held.core.drain().into()))
+        guard("engine.drain", || Ok(self.held.core()?.drain().into()))
     }
 
     /// Fills `out` with a torrent's counters; false when there is no such torrent.
     #[napi(catch_unwind)]
     pub fn counters(&self, torrent: f64, #[napi(ts_arg_type = "Float64Array")] out: Window<'_, f64>) -> Result<bool> {
-        guard("engine.counters", || Ok(self.held.core.counters(id(torrent)?, out.0)))
+        guard("engine.counters", || Ok(self.held.core()?.counters(id(torrent)?, out.0)))
     }
 
     /// Copies bytes that a stream received into `out`; 0 when there are none now.
     #[napi(catch_unwind)]
     pub fn stream_read(&self, stream: f64, #[napi(ts_arg_type = "Uint8Array")] out: Window<'_, u8>) -> Result<u32> {
-        guard("engine.streamRead", || self.held.core.stream_read(self::stream(stream)?, out.0).map(count))
+        guard("engine.streamRead", || self.held.core()?.stream_read(self::stream(stream)?, out.0).map(count))
     }
 
     /// Queues bytes for a stream and says how many were taken.
     #[napi(catch_unwind)]
     pub fn stream_write(&self, stream: f64, #[napi(ts_arg_type = "Uint8Array")] bytes: Bytes) -> Result<u32> {
-        guard("engine.streamWrite", || self.held.core.stream_write(self::stream(stream)?, &bytes.0).map(count))
+        guard("engine.streamWrite", || self.held.core()?.stream_write(self::stream(stream)?, &bytes.0).map(count))
     }
 
     /// Ends writing behind what was queued.
     #[napi(catch_unwind)]
     pub fn stream_end(&self, stream: f64) -> Result<()> {
         guard("engine.streamEnd", || {
-            self.held.core.stream_end(self::stream(stream)?);
+            self.held.core()?.stream_end(self::stream(stream)?);
             Ok(())
         })
     }
@@ -226,7 +227,7 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn stream_close(&self, stream: f64) -> Result<()> {
         guard("engine.streamClose", || {
-            self.held.core.stream_close(self::stream(stream)?);
+            self.held.core()?.stream_close(self::stream(stream)?);
             Ok(())
         })
     }
@@ -234,20 +235,20 @@ impl Engine {
     /// Where the engine listens now.
     #[napi(catch_unwind)]
     pub fn listening(&self) -> Result<Vec<String>> {
-        guard("engine.listening", || Ok(self.held.core.listening().iter().map(ToString::to_string).collect()))
+        guard("engine.listening", || Ok(self.held.core()?.listening().iter().map(ToString::to_string).collect()))
     }
 
     /// The peer id of all our handshakes, 20 bytes.
     #[napi(catch_unwind, ts_return_type = "Uint8Array")]
     pub fn peer_id(&self) -> Result<ByteCopy> {
-        guard("engine.peerId", || Ok(ByteCopy(self.held.core.peer_id().to_vec())))
+        guard("engine.peerId", || Ok(ByteCopy(self.held.core()?.peer_id().to_vec())))
     }
 
     /// For each shard: torrents, busy microseconds, the longest turn's microseconds, CPU microseconds.
     #[napi(catch_unwind, ts_return_type = "Float64Array")]
     pub fn shard_loads(&self) -> Result<FloatCopy> {
         guard("engine.shardLoads", || {
-            let loads = self.held.core.shard_loads();
+            let loads = self.held.core()?.shard_loads();
             let numbers = |load: &bitlode::api::ShardLoad| {
                 [load.torrents as f64, load.busy_us as f64, load.longest_turn_us as f64, load.cpu_us as f64]
             };
@@ -266,7 +267,7 @@ impl Engine {
     }
 
     fn command(&self, name: &'static str, make: impl FnOnce() -> std::result::Result<Command, Failure>) -> Result<f64> {
-        guard(name, || Ok(self.held.core.command(make()?)?.0 as f64))
+        guard(name, || Ok(self.held.core()?.command(make()?)?.0 as f64))
     }
 
     fn unhook(&self) {
@@ -301,7 +302,22 @@ impl Held {
     /// The gate first: afterwards no thread of the engine can reach Node.
     fn end(&self) -> bool {
         self.gate.shut();
-        self.core.shutdown(TEARDOWN)
+        let Some(core) = self.slot().take() else { return true };
+        let clean = core.shutdown(TEARDOWN);
+        if !clean {
+            // A thread is stuck in the kernel: what it holds stays, and nobody waits for it a second time.
+            std::mem::forget(core);
+        }
+        clean
+    }
+
+    /// The engine; `ERR_CLOSED` when it has ended.
+    pub(crate) fn core(&self) -> std::result::Result<Arc<Core>, Failure> {
+        self.slot().clone().ok_or_else(|| failure(Code::Closed, "the engine is closed"))
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Arc<Core>>> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -25,14 +25,14 @@ impl Reader {
     /// Copies the next bytes into `out` and says how many; 0 when there are none now.
     #[napi(catch_unwind)]
     pub fn take(&self, #[napi(ts_arg_type = "Uint8Array")] out: Window<'_, u8>) -> Result<u32> {
-        guard("reader.take", || Ok(u32::try_from(self.held.core.read_take(self.id, out.0)?).unwrap_or(u32::MAX)))
+        guard("reader.take", || Ok(u32::try_from(self.held.core()?.read_take(self.id, out.0)?).unwrap_or(u32::MAX)))
     }
 
     /// Ends the read and gives its memory back.
     #[napi(catch_unwind)]
     pub fn close(&self) -> Result<()> {
         guard("reader.close", || {
-            self.held.core.reader_close(self.id);
+            self.held.core()?.reader_close(self.id);
             Ok(())
         })
     }
@@ -41,6 +41,8 @@ impl Reader {
 impl Drop for Reader {
     /// The object was collected: its read-ahead must not stay.
     fn drop(&mut self) {
-        self.held.core.reader_close(self.id);
+        if let Ok(core) = self.held.core() {
+            core.reader_close(self.id);
+        }
     }
 }

@@ -22,7 +22,7 @@ const client = await Client.open({ listen: ['127.0.0.1:0'] })
 const added = await client.add(torrent, { path, peers: [peer] })
 for await (const { downloaded } of added.progress()) if (downloaded > 0) break
 parentPort?.postMessage('going')
-process.stdout.write('going\n')
+if (!parentPort) process.stdout.write('going\n')
 switch (way) {
   case 'close':
     await client.close()

@@ -183,7 +183,7 @@ async function blocked({ torrent, peer, into, size }) {
   const added = await client.add(torrent, { path, peers: [peer] })
   await added.ready()
   for (let at = 0; at < 1000; at += 1)
-    adds.push(client.add(`magnet:?xt=urn:btih:${at.toString(16).padStart(40, 'a')}`, { path: base }))
+    adds.push(client.add(`magnet:?xt=urn:btih:b${at.toString(16).padStart(39, '0')}`, { path: base }))
   // The commands are sent in this turn; then nothing is heard for 30 s.
   await new Promise((resolve) => setImmediate(resolve))
   const rss = process.memoryUsage.rss()
