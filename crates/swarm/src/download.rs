@@ -174,16 +174,11 @@ impl Swarm {
         let arrival = self.picker.as_mut().map_or(Arrival::Duplicate, |picker| picker.arrived(key, block));
         #[cfg(feature = "planted-bugs")]
         let arrival = match arrival {
-            Arrival::Duplicate if self.has_bug(Bug::DuplicateAccepted) => {
-                Arrival::Kept { cancel: Vec::new(), full: false }
-            }
-            Arrival::Kept { full, .. } if self.has_bug(Bug::DuplicateAccepted) => {
-                Arrival::Kept { cancel: Vec::new(), full }
-            }
+            _ if self.has_bug(Bug::DuplicateAccepted) => Arrival::Kept { cancel: Vec::new() },
             other => other,
         };
         match arrival {
-            Arrival::Kept { cancel, full } => {
+            Arrival::Kept { cancel } => {
                 self.say(Output::Keep { peer: key, block });
                 self.unfreed = self.unfreed.saturating_add(1);
                 self.down.add(now, len);
@@ -195,10 +190,11 @@ impl Swarm {
                     self.refill(now, other);
                 }
                 #[cfg(feature = "planted-bugs")]
-                if full && self.has_bug(Bug::UnverifiedHave) {
+                if self.has_bug(Bug::UnverifiedHave)
+                    && self.picker.as_ref().is_some_and(|picker| picker.is_whole(block.piece))
+                {
                     self.send_have(block.piece);
                 }
-                let _ = full;
             }
             Arrival::Duplicate => {
                 self.wasted = self.wasted.saturating_add(len);
@@ -242,7 +238,11 @@ impl Swarm {
         let many = peer.rejects >= self.limits.rejects;
         if open {
             self.promised = self.promised.saturating_sub(1);
-            self.released(key, block, false);
+            #[cfg(feature = "planted-bugs")]
+            if self.has_bug(Bug::RejectIgnored) {
+                return self.note(key);
+            }
+            self.released(key, block);
         }
         if many {
             return self.close(now, key, Reason::Rejects);
@@ -355,7 +355,7 @@ impl Swarm {
             for request in old {
                 self.promised = self.promised.saturating_sub(1);
                 self.say(Output::Cancel { peer: key, block: request.block });
-                self.released(key, request.block, true);
+                self.given_up(key, request.block);
             }
             self.note(key);
             self.wait(key);
@@ -389,7 +389,7 @@ impl Swarm {
         self.promised = self.promised.saturating_sub(open.len() as u32);
         let blocks: Vec<BlockRef> = open.into_iter().map(|request| request.block).collect();
         for block in &blocks {
-            self.released(key, *block, true);
+            self.given_up(key, *block);
         }
         blocks
     }
@@ -408,13 +408,17 @@ impl Swarm {
         }
     }
 
-    /// The block may be asked of others.
-    fn released(&mut self, key: PeerKey, block: BlockRef, given_up: bool) {
+    /// The request took too long, or its peer can no longer answer.
+    fn given_up(&mut self, key: PeerKey, block: BlockRef) {
         #[cfg(feature = "planted-bugs")]
-        if self.has_bug(if given_up { Bug::TimedOutForgotten } else { Bug::RejectIgnored }) {
+        if self.has_bug(Bug::TimedOutForgotten) {
             return;
         }
-        let _ = given_up;
+        self.released(key, block);
+    }
+
+    /// The block may be asked of others.
+    fn released(&mut self, key: PeerKey, block: BlockRef) {
         if let Some(picker) = &mut self.picker {
             picker.release(key, block);
             self.pump_due = true;

@@ -22,7 +22,7 @@ impl Swarm {
             return self.close(now, key, Reason::Protocol("a message of the fast extension, which is off"));
         }
         match message {
-            Message::Choke => self.on_choke(now, key),
+            Message::Choke => self.on_choke(key),
             Message::Unchoke => self.on_unchoke(now, key),
             Message::Interested => self.on_interested(now, key),
             Message::NotInterested => self.on_not_interested(now, key),
@@ -44,7 +44,7 @@ impl Swarm {
         }
     }
 
-    fn on_choke(&mut self, now: Time, key: PeerKey) {
+    fn on_choke(&mut self, key: PeerKey) {
         #[cfg(feature = "planted-bugs")]
         if self.has_bug(Bug::ChokeSkipped) {
             return;
@@ -62,7 +62,6 @@ impl Swarm {
         }
         self.note(key);
         self.event(SwarmEvent::Choked { peer: key });
-        let _ = now;
     }
 
     fn on_unchoke(&mut self, now: Time, key: PeerKey) {

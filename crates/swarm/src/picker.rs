@@ -76,7 +76,6 @@ pub(crate) enum Arrival {
     /// First copy: cancel it at these peers.
     Kept {
         cancel: Vec<PeerKey>,
-        full: bool,
     },
     Duplicate,
 }
@@ -285,11 +284,16 @@ impl Picker {
         }
         *state = Block::Held(key);
         open.missing = open.missing.saturating_sub(1);
-        let full = open.missing == 0;
         if open.free == 0 {
             self.partial.remove(&block.piece);
         }
-        Arrival::Kept { cancel, full }
+        Arrival::Kept { cancel }
+    }
+
+    /// Whether every block of an open piece is held.
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) fn is_whole(&self, piece: PieceIndex) -> bool {
+        self.open.get(&piece).is_some_and(|open| open.missing == 0)
     }
 
     /// This peer will not send that block: it is free again, unless another was asked for it too.
@@ -568,3 +572,6 @@ impl Open {
 fn avoided(asker: &Asker<'_>, piece: PieceIndex) -> bool {
     asker.avoid.iter().any(|(avoid, _)| *avoid == piece)
 }
+
+#[cfg(test)]
+mod tests;

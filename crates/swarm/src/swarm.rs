@@ -22,6 +22,8 @@ use crate::rate::Rate;
 
 /// How often timeouts are looked at, while there is anything that may time out.
 const TICK: Duration = Duration::from_secs(1);
+/// The soonest that a postponed dial is asked for again.
+const DIAL_LATER: Duration = Duration::from_millis(10);
 /// Relisted pieces up to which the peers' counts are adjusted piece by piece.
 const RECOUNT: usize = 64;
 
@@ -171,7 +173,7 @@ impl Swarm {
                 }
             }
             Input::DialFailed { addr } => self.candidates.failed(now, addr, &self.limits),
-            Input::DialLater { addr, at } => self.candidates.later(addr, at),
+            Input::DialLater { addr, at } => self.candidates.later(addr, at.max(now + DIAL_LATER)),
             Input::Forbid { addr } => self.candidates.never(addr),
             Input::Banned { ip } => self.on_banned(now, ip),
             Input::Urgent(pieces) => self.on_urgent(pieces),

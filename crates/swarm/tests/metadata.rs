@@ -34,7 +34,7 @@ fn holder(rig: &mut Rig, size: u32) -> PeerKey {
 
 /// Metadata pieces that the peer was asked for since the last look.
 fn asked(rig: &mut Rig, key: PeerKey) -> Vec<u32> {
-    let messages = rig.bots.contains_key(&key).then(|| rig.heard(key)).unwrap_or_default();
+    let messages = if rig.bots.contains_key(&key) { rig.heard(key) } else { Vec::new() };
     let of = |message: OwnedMessage| match message {
         OwnedMessage::Extended { id: 9, payload } => read(&payload),
         _ => None,

@@ -187,9 +187,14 @@ impl Rig {
     }
 
     pub fn bare(hashes: InfoHashes, info: Option<Arc<Info>>, limits: Limits) -> Rig {
-        let setup = Setup {
+        let setup = Rig::setup(hashes, info, limits);
+        Rig::of(setup)
+    }
+
+    pub fn setup(hashes: InfoHashes, info: Option<Arc<Info>>, limits: Limits) -> Setup {
+        Setup {
             hashes,
-            info: info.clone(),
+            info,
             limits: Arc::new(limits),
             choice: Choice::new(1),
             client: "Bitlode test".to_owned(),
@@ -197,7 +202,11 @@ impl Rig {
             our_addrs: vec![addr(999)],
             #[cfg(feature = "planted-bugs")]
             planted: None,
-        };
+        }
+    }
+
+    pub fn of(setup: Setup) -> Rig {
+        let info = setup.info.clone();
         Rig {
             swarm: Swarm::new(setup, Time::ZERO),
             now: Time::ZERO,
@@ -423,6 +432,8 @@ impl Rig {
                 *self.memory.entry(block.piece).or_default() += 1;
                 let held = self.held.entry(block.piece).or_default();
                 assert!(held.insert(block.number(), good).is_none(), "a second copy was kept");
+                let had = self.swarm.have().is_some_and(|had| had.has(block.piece));
+                assert!(!had, "a block of a piece that is had was kept");
                 let info = self.info.clone().expect("metadata");
                 if held.len() as u32 == info.layout.blocks_in(block.piece) {
                     let right = self.held.remove(&block.piece).expect("held").values().all(|good| *good);
