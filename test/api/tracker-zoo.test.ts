@@ -216,7 +216,7 @@ describe('row 59: a hostile HTTP tracker', () => {
     })
     const outcome = announce(`http://127.0.0.1:${port}/announce`)
     const socket = await dripping.promise
-    const gone = once(socket, 'close')
+    const gone = new Promise((resolve) => socket.once('close', resolve))
     // The header must have been read, or the limit for the first byte would end it.
     for (let turn = 0; turn < 500; turn++) await new Promise((resolve) => setImmediate(resolve))
     while (outcome.clock.now < limits.httpTimeout) {

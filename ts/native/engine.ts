@@ -98,9 +98,26 @@ export class NativeEngine {
     this.ask(send, () => {}).catch(() => {})
   }
 
-  /** From now on `sink` hears of the torrent; states that came before are handed over at once. */
+  /**
+   * From now on `sink` hears of the torrent. What came with the reply that named it waits for the next turn of the event
+   * loop, so that whoever awaits that reply can listen first.
+   */
   watchTorrent(id: number, sink: TorrentSink): void {
-    this.#torrents.add(id, sink)
+    const early: (() => void)[] = []
+    let waits = true
+    const later = (news: () => void) => {
+      if (waits) early.push(news)
+      else news()
+    }
+    this.#torrents.add(id, {
+      changed: (state) => later(() => sink.changed(state)),
+      happened: (fact) => later(() => sink.happened(fact)),
+      ended: (error) => sink.ended(error),
+    })
+    setImmediate(() => {
+      waits = false
+      for (const news of early) safely(news)
+    })
   }
 
   /** No one hears of the torrent any more. */
