@@ -275,6 +275,7 @@ export class Client extends Emitter<ClientEvents> {
     this.#end(null)
   }
 
+  /** `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

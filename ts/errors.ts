@@ -72,6 +72,7 @@ export class TorrentError extends Error {
   /** The stable code. */
   readonly code: ErrorCode
 
+  /** Makes an error with a code of the table. */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = 'TorrentError'

@@ -30,7 +30,10 @@ test.each(blocks.map((code, at) => [at + 1, code] as const))('block %i of the RE
   const local = code
     .replace("'bitlode'", `'${index}'`)
     .replace('Client.open()', "Client.open({ listen: ['127.0.0.1:0'] })")
-    .replace("add('some.torrent', { path: 'downloads' }", `add('some.torrent', { path: 'downloads', peers: ['${(listening as string[])[0]}'] }`)
+    .replace(
+      "add('some.torrent', { path: 'downloads' }",
+      `add('some.torrent', { path: 'downloads', peers: ['${(listening as string[])[0]}'] }`,
+    )
   writeFileSync(join(place, 'example.mjs'), local)
   const said = execFileSync(process.execPath, ['example.mjs'], { cwd: place, encoding: 'utf8', timeout: 20_000 })
   expect(said.length).toBeGreaterThan(0)

@@ -44,18 +44,18 @@ describe('the words', () => {
 })
 
 describe('bad input ends in one clear line with a code', () => {
-  const broken = (bytes: string) => {
+  const broken = (bytes: string): string => {
     const path = join(folder(), 'broken.torrent')
     writeFileSync(path, bytes)
     return path
   }
 
   test.each([
-    ['a file that is not there', () => '/nowhere/at-all.torrent', 'ERR_FILE_READ'],
-    ['a folder', () => folder(), 'ERR_FILE_READ'],
-    ['bytes that are no bencoding', () => broken('hello'), 'ERR_BENCODE_INVALID'],
-    ['a dictionary without info', () => broken('d1:ai1ee'), 'ERR_METAINFO_INVALID'],
-    ['a bad magnet', () => 'magnet:?xt=urn:btih:123', 'ERR_MAGNET_INVALID'],
+    ['a file that is not there', (): string => '/nowhere/at-all.torrent', 'ERR_FILE_READ'],
+    ['a folder', (): string => folder(), 'ERR_FILE_READ'],
+    ['bytes that are no bencoding', (): string => broken('hello'), 'ERR_BENCODE_INVALID'],
+    ['a dictionary without info', (): string => broken('d1:ai1ee'), 'ERR_METAINFO_INVALID'],
+    ['a bad magnet', (): string => 'magnet:?xt=urn:btih:123', 'ERR_MAGNET_INVALID'],
   ] as const)('%s', async (_name, make, code) => {
     for (const command of ['info', 'download']) {
       const ended = await run(command, make())
