@@ -162,7 +162,7 @@ fn the_window_follows_rate_and_delay_between_its_bounds() {
 }
 
 #[test]
-fn blocks_of_a_silent_peer_go_to_others() {
+fn row_94_blocks_of_a_silent_peer_go_to_others() {
     let mut rig = Rig::new(torrent(4 * MIB, 1 << 20));
     let silent = rig.seed_peer(0);
     assert_eq!(rig.open(silent).len(), 8);
@@ -276,7 +276,7 @@ fn a_peer_that_chokes_and_never_rejects_loses_its_blocks_in_time() {
 }
 
 #[test]
-fn a_peer_that_alone_sent_a_bad_piece_is_banned_at_once() {
+fn row_35_a_peer_that_alone_sent_a_bad_piece_is_banned_at_once() {
     let mut rig = Rig::new(torrent(8 * MIB, 1 << 20));
     let liar = rig.seed_peer(MIB);
     rig.bot(liar).poison = |n| n == 5;
@@ -289,7 +289,7 @@ fn a_peer_that_alone_sent_a_bad_piece_is_banned_at_once() {
 }
 
 #[test]
-fn a_poisoner_among_honest_peers_is_found_and_nobody_else_is_banned() {
+fn row_35_a_poisoner_among_honest_peers_is_found_and_nobody_else_is_banned() {
     for every in [1u64, 50] {
         let mut rig = Rig::new(torrent(16 * MIB, 2 << 20));
         let liar = rig.seed_peer(400 * KIB);
@@ -306,7 +306,7 @@ fn a_poisoner_among_honest_peers_is_found_and_nobody_else_is_banned() {
 }
 
 #[test]
-fn a_newcomer_from_a_banned_peers_network_fetches_alone() {
+fn row_36_a_newcomer_from_a_banned_peers_network_fetches_alone() {
     let mut rig = Rig::new(torrent(8 * MIB, 4 << 20));
     let liar = rig.seed_peer(10 * MIB);
     rig.bot(liar).poison = |_| true;
