@@ -20,20 +20,10 @@ use crate::bell::Gate;
 use crate::bytes::{ByteCopy, Bytes, FloatCopy, Window};
 use crate::drained::Drained;
 use crate::error::{Result, failure, guard, node};
+use crate::held::{Held, teardown};
 use crate::number::whole;
 use crate::options::{self, AddOptions, CreateOptions, EngineOptions};
 use crate::reader::Reader;
-
-/// How long the end of an environment waits for threads: shards and hashers, then disk threads.
-const TEARDOWN: Duration = Duration::from_secs(4);
-
-/// What outlives the JavaScript object: readers and the environment's end hold it too.
-pub(crate) struct Held {
-    /// Empty once it has ended: sockets, wakers and memory are given back then, not when the object is collected.
-    core: Mutex<Option<Arc<Core>>>,
-    gate: Arc<Gate>,
-    hooked: AtomicBool,
-}
 
 /// An engine: threads, sockets, torrents. Methods that return a number queue a command; the reply in `drain` carries that
 /// number.
@@ -296,37 +286,6 @@ impl Drop for Engine {
         // Without a thread to be had, dropping the engine stops it here.
         let _ = stop.spawn(move || held.end());
     }
-}
-
-impl Held {
-    /// The gate first: afterwards no thread of the engine can reach Node.
-    fn end(&self) -> bool {
-        self.gate.shut();
-        let Some(core) = self.slot().take() else { return true };
-        let clean = core.shutdown(TEARDOWN);
-        if !clean {
-            // A thread is stuck in the kernel: what it holds stays, and nobody waits for it a second time.
-            std::mem::forget(core);
-        }
-        clean
-    }
-
-    /// The engine; `ERR_CLOSED` when it has ended.
-    pub(crate) fn core(&self) -> std::result::Result<Arc<Core>, Failure> {
-        self.slot().clone().ok_or_else(|| failure(Code::Closed, "the engine is closed"))
-    }
-
-    fn slot(&self) -> MutexGuard<'_, Option<Arc<Core>>> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The end of the environment.
-unsafe extern "C" fn teardown(hook: *mut c_void) {
-    // SAFETY: Node calls a hook once, and `unhook` removes it before it takes the reference back.
-    let held = unsafe { Arc::from_raw(hook.cast::<Held>().cast_const()) };
-    held.hooked.store(false, Ordering::Release);
-    let _ = catch_unwind(AssertUnwindSafe(|| held.end()));
 }
 
 fn count(bytes: usize) -> u32 {

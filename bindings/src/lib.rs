@@ -9,6 +9,7 @@ mod bytes;
 mod drained;
 mod engine;
 mod error;
+mod held;
 #[cfg(feature = "test-hooks")]
 mod hooks;
 mod metainfo;

@@ -6,8 +6,8 @@ use bitlode::api::ReaderId;
 use napi_derive::napi;
 
 use crate::bytes::Window;
-use crate::engine::Held;
 use crate::error::{Result, guard};
+use crate::held::Held;
 
 /// An open read. Its state comes by `Engine.drain`.
 #[napi]

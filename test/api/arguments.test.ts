@@ -49,8 +49,8 @@ const known: Readonly<Record<string, readonly string[]>> = {
   createTorrent: ['trackers', 'pieceLength', 'private', 'comment', 'createdBy', 'creationDate'],
 }
 
-describe('row 106: arguments of every wrong kind', () => {
-  test.each(Object.keys(options))('%s refuses options that it does not know, and says which', async (name) => {
+describe('arguments of every wrong kind', () => {
+  test.each(Object.keys(options))('row 106: %s refuses options that it does not know, and says which', async (name) => {
     const call = options[name] as (options: object) => Promise<unknown>
     for (const option of ['nonsense', 'stateFile', '__proto__x', 'Path', '']) {
       const failure = await call({ [option]: 1 }).then(
@@ -63,7 +63,7 @@ describe('row 106: arguments of every wrong kind', () => {
     expect(await rejection(call({ [Symbol('s')]: 1 }))).toBe('ERR_UNKNOWN_OPTION')
   })
 
-  test.each(Object.keys(options))('%s takes no option of a wrong type', async (name) => {
+  test.each(Object.keys(options))('row 106: %s takes no option of a wrong type', async (name) => {
     const call = options[name] as (options: object) => Promise<unknown>
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...(known[name] ?? [])), strange, async (option, value) => {
@@ -77,7 +77,7 @@ describe('row 106: arguments of every wrong kind', () => {
     )
   })
 
-  test.each(hostile)('%s is an error with a code, not its own', async (_, make) => {
+  test.each(hostile)('row 106: %s is an error with a code, not its own', async (_, make) => {
     for (const [name, call] of Object.entries(options)) {
       if (name === 'Client.open') continue
       expect(await rejection(call(make((known[name] ?? [])[0] ?? ''))), name).toBe('ERR_INVALID_OPTION')
@@ -86,7 +86,7 @@ describe('row 106: arguments of every wrong kind', () => {
     expect(await rejection(Client.open({ settings: make('memory') }))).toBe('ERR_INVALID_OPTION')
   })
 
-  test('numbers must be integers within their range, to the last one', async () => {
+  test('row 106: numbers must be integers within their range, to the last one', async () => {
     for (const port of [-1, -0, 65_536, 1.5, Number.NaN, 2 ** 53, '80', 80n, null, [80], { valueOf: () => 80 }]) {
       expect(await rejection(Client.open({ port: port as number })), String(port)).toBe('ERR_INVALID_OPTION')
     }
@@ -101,7 +101,7 @@ describe('row 106: arguments of every wrong kind', () => {
     expect(await rejection(Client.open({ settings: { nonsense: 1 } as never }))).toBe('ERR_UNKNOWN_OPTION')
   })
 
-  test('sources, addresses, trackers, offsets and callbacks are looked at before anything happens', async () => {
+  test('row 106: sources, addresses, trackers, offsets and callbacks are looked at before anything happens', async () => {
     for (const source of ['', 'a\0b', null, undefined, 5, {}, [], 10n, new URL('ftp://example.org/x')]) {
       expect(await rejection(here.add(source as string)), String(source)).toBe('ERR_INVALID_OPTION')
     }
@@ -149,7 +149,7 @@ describe('row 106: arguments of every wrong kind', () => {
     await here.remove(torrent)
   })
 
-  test('an option that changes while it is read counts as it was read', async () => {
+  test('row 106: an option that changes while it is read counts as it was read', async () => {
     let reads = 0
     const shifty = {
       get path() {
@@ -162,7 +162,7 @@ describe('row 106: arguments of every wrong kind', () => {
     await here.remove(torrent)
   })
 
-  test('the message says what was expected and what came', async () => {
+  test('row 106: the message says what was expected and what came', async () => {
     const failure = await Client.open({ port: 70_000 }).catch((error: TorrentError) => error)
     expect((failure as TorrentError).message).toBe('Expected `port` to be an integer from 0 to 65535, got `70000`')
     expect(failure).toBeInstanceOf(TorrentError)

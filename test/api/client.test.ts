@@ -148,8 +148,8 @@ describe('a client', () => {
   })
 })
 
-describe('row 96: close', () => {
-  test('ends everything that waits, may be called twice, and rejects what comes later', async () => {
+describe('close', () => {
+  test('row 96: ends everything that waits, may be called twice, and rejects what comes later', async () => {
     const made = await content()
     const here = await client()
     const torrent = await here.add(made.torrent, { path: folder() })
@@ -184,7 +184,7 @@ describe('row 96: close', () => {
     await here.close()
   })
 
-  test('a destroy in the middle of a download leaves no thread and no promise behind', async () => {
+  test('row 96: a destroy in the middle of a download leaves no thread and no promise behind', async () => {
     const made = await content({ 'big.bin': 4_000_000 })
     const seed = await seeder(made)
     const leech = await client()
@@ -197,7 +197,7 @@ describe('row 96: close', () => {
     expect(await done).toBe('ERR_CLOSED')
   })
 
-  test('await using closes', async () => {
+  test('row 96: await using closes', async () => {
     const opened = await Client.open({ listen: false })
     await opened[Symbol.asyncDispose]()
     expect(await rejection(opened.add('x'))).toBe('ERR_CLOSED')

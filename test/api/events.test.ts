@@ -61,8 +61,8 @@ describe('an emitter', () => {
   })
 })
 
-describe('row 104: callbacks of the user', () => {
-  test('that throw, call back or block disturb neither the engine nor each other', async () => {
+describe('callbacks of the user', () => {
+  test('row 104: that throw, call back or block disturb neither the engine nor each other', async () => {
     process.on('warning', listen)
     const made = await content({ 'big.bin': 2_000_000 })
     const seed = await seeder(made)
@@ -100,7 +100,7 @@ describe('row 104: callbacks of the user', () => {
     expect(warnings.join()).toContain('from a listener')
   })
 
-  test('may close the client from inside an event', async () => {
+  test('row 104: may close the client from inside an event', async () => {
     const made = await content({ 'big.bin': 2_000_000 })
     const seed = await seeder(made)
     const leech = await client()
@@ -111,7 +111,7 @@ describe('row 104: callbacks of the user', () => {
     expect(torrent.phase).toBe('removed')
   })
 
-  test('find an error with a code of the table wherever one is told', async () => {
+  test('row 104: find an error with a code of the table wherever one is told', async () => {
     const made = await content()
     const seed = await seeder(made)
     const here = await client()

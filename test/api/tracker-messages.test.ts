@@ -107,8 +107,8 @@ describe('addresses', () => {
   })
 })
 
-describe('row 63: the announce reply', () => {
-  test('compact peers of both families and dictionaries are read, each once', () => {
+describe('the announce reply', () => {
+  test('row 63: compact peers of both families and dictionaries are read, each once', () => {
     const compact = Buffer.from('c0000201' + '1ae1' + 'c0000201' + '1ae1' + 'c0000202' + '0000' + 'c0', 'hex')
     const six = Buffer.from('20010db8000000000000000000000001' + '1ae1', 'hex')
     expect(parse({ interval: 1800, peers: compact, peers6: six }).peers).toEqual([
@@ -125,7 +125,7 @@ describe('row 63: the announce reply', () => {
     expect(parse({ peers: list }).peers).toEqual(['192.0.2.3:1', '[2001:db8::2]:2'])
   })
 
-  test('a million peers are cut to the limit', () => {
+  test('row 63: a million peers are cut to the limit', () => {
     const many = new Uint8Array(6 * 150_000)
     for (let at = 0; at < many.length; at += 6) {
       new DataView(many.buffer).setUint32(at, 0x0800_0000 + at)
@@ -134,7 +134,7 @@ describe('row 63: the announce reply', () => {
     expect(parse({ peers: many }).peers.length).toBe(limits.trackerPeers)
   })
 
-  test('intervals are clamped: negative, zero, huge, absent, not a number', () => {
+  test('row 63: intervals are clamped: negative, zero, huge, absent, not a number', () => {
     const cases: [unknown, number][] = [
       [-5, limits.trackerIntervalDefault],
       [0, limits.trackerIntervalDefault],
@@ -152,7 +152,7 @@ describe('row 63: the announce reply', () => {
     expect([interval, minInterval]).toEqual([900_000, 900_000])
   })
 
-  test('a failure is a failure even with peers beside it, and says when to come back', () => {
+  test('row 63: a failure is a failure even with peers beside it, and says when to come back', () => {
     const fail = (retry: unknown) => {
       try {
         parse({ 'failure reason': 'go away', 'retry in': retry, peers: Buffer.alloc(6, 1) })
@@ -171,7 +171,7 @@ describe('row 63: the announce reply', () => {
     ])
   })
 
-  test('texts are text: no control characters, no markup is interpreted, a limit on their length', () => {
+  test('row 63: texts are text: no control characters, no markup is interpreted, a limit on their length', () => {
     const { warning } = parse({
       'warning message': `<script>alert(1)</script>\u001b[31m\n${'x'.repeat(5000)}`,
       peers: '',
@@ -182,7 +182,7 @@ describe('row 63: the announce reply', () => {
     expect(invalid.warning).toBe('\ufffd\ufffda')
   })
 
-  test('external ip and counts are read, nonsense in their place is not', () => {
+  test('row 63: external ip and counts are read, nonsense in their place is not', () => {
     const good = parse({
       'external ip': Buffer.from('c0000207', 'hex'),
       complete: 3,
@@ -195,7 +195,7 @@ describe('row 63: the announce reply', () => {
     expect([bad.externalIp, bad.seeds, bad.leeches, bad.trackerId]).toEqual([null, null, null, undefined])
   })
 
-  test('what the strict decoder refuses never reaches the lenient one', () => {
+  test('row 63: what the strict decoder refuses never reaches the lenient one', () => {
     for (const wrong of [
       '',
       'd',
@@ -214,13 +214,13 @@ describe('row 63: the announce reply', () => {
     }
   })
 
-  test('keys of objects are only data', () => {
+  test('row 63: keys of objects are only data', () => {
     const reply = raw('d9:__proto__d14:failure reason4:evile11:constructor1:x5:peers0:e')
     expect(reply.peers).toEqual([])
     expect(({} as Record<string, unknown>)['failure reason']).toBeUndefined()
   })
 
-  test('tracker_response: no bytes make it throw anything but its two errors', () => {
+  test('row 63: tracker_response: no bytes make it throw anything but its two errors', () => {
     const value = fc.letrec((tie) => ({
       any: fc.oneof(
         { depthSize: 'small' },

@@ -129,8 +129,8 @@ describe('an HTTP tracker', () => {
   })
 })
 
-describe('row 59: a hostile HTTP tracker', () => {
-  test('an endless body ends at its limit', async () => {
+describe('a hostile HTTP tracker', () => {
+  test('row 59: an endless body ends at its limit', async () => {
     let sent = 0
     const port = await bytes((socket) => {
       socket.write('HTTP/1.1 200 OK\r\n\r\n')
@@ -147,24 +147,24 @@ describe('row 59: a hostile HTTP tracker', () => {
     expect(sent).toBeLessThan(64 << 20)
   })
 
-  test('a declared length of a gigabyte is refused before the body', async () => {
+  test('row 59: a declared length of a gigabyte is refused before the body', async () => {
     const port = await bytes((socket) => socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${1 << 30}\r\n\r\n`))
     expect(await codeOf(announce(`http://127.0.0.1:${port}/announce`))).toBe('ERR_TRACKER_BODY_LIMIT')
   })
 
-  test('a gzip bomb is not inflated beyond its limit', async () => {
+  test('row 59: a gzip bomb is not inflated beyond its limit', async () => {
     const bomb = gzipSync(Buffer.alloc(200 << 20), { level: 9 })
     expect(bomb.length).toBeLessThan(limits.httpBodyBytes)
     const port = await http((_, response) => response.setHeader('Content-Encoding', 'gzip').end(bomb))
     expect(await codeOf(announce(`http://127.0.0.1:${port}/announce`))).toBe('ERR_TRACKER_BODY_LIMIT')
   })
 
-  test('a broken gzip stream is no answer', async () => {
+  test('row 59: a broken gzip stream is no answer', async () => {
     const port = await http((_, response) => response.setHeader('Content-Encoding', 'gzip').end('not gzip'))
     expect(await codeOf(announce(`http://127.0.0.1:${port}/announce`))).toBe('ERR_TRACKER_UNREACHABLE')
   })
 
-  test('a chunk of 2^63 bytes is refused', async () => {
+  test('row 59: a chunk of 2^63 bytes is refused', async () => {
     const port = await bytes((socket) => {
       socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8000000000000000\r\nabc')
       socket.end()
@@ -172,12 +172,12 @@ describe('row 59: a hostile HTTP tracker', () => {
     expect(await codeOf(announce(`http://127.0.0.1:${port}/announce`))).toBe('ERR_TRACKER_UNREACHABLE')
   })
 
-  test('a header of a megabyte ends at its limit', async () => {
+  test('row 59: a header of a megabyte ends at its limit', async () => {
     const port = await bytes((socket) => socket.write(`HTTP/1.1 200 OK\r\nX: ${'x'.repeat(1 << 20)}\r\n\r\n`))
     expect(await codeOf(announce(`http://127.0.0.1:${port}/announce`))).toBe('ERR_TRACKER_BODY_LIMIT')
   })
 
-  test('a hundred redirects end after five', async () => {
+  test('row 59: a hundred redirects end after five', async () => {
     let hits = 0
     const port = await http((request, response) => {
       hits++
@@ -187,7 +187,7 @@ describe('row 59: a hostile HTTP tracker', () => {
     expect(hits).toBe(limits.httpRedirects + 1)
   })
 
-  test('a redirect is followed, one to a file or to ftp is not', async () => {
+  test('row 59: a redirect is followed, one to a file or to ftp is not', async () => {
     const port = await http((request, response) => {
       if (request.url?.startsWith('/announce/next')) response.end(good)
       else response.writeHead(302, { Location: '/announce/next' }).end()
@@ -199,7 +199,7 @@ describe('row 59: a hostile HTTP tracker', () => {
     }
   })
 
-  test('one that accepts and says nothing is left after the time for the first byte', async () => {
+  test('row 59: one that accepts and says nothing is left after the time for the first byte', async () => {
     const asked = deferred<void>()
     const port = await bytes(() => asked.resolve())
     const outcome = announce(`http://127.0.0.1:${port}/announce`)
@@ -208,7 +208,7 @@ describe('row 59: a hostile HTTP tracker', () => {
     expect(await codeOf(outcome)).toBe('ERR_TRACKER_TIMEOUT')
   })
 
-  test('one that drips is left after the time for all', async () => {
+  test('row 59: one that drips is left after the time for all', async () => {
     const dripping = deferred<Socket>()
     const port = await bytes((socket) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\nd8')
@@ -228,7 +228,7 @@ describe('row 59: a hostile HTTP tracker', () => {
     await gone
   })
 
-  test('HTML, nothing, a reset, no HTTP at all: each is one clear code', async () => {
+  test('row 59: HTML, nothing, a reset, no HTTP at all: each is one clear code', async () => {
     const html = await http((_, response) => response.end('<html><script>alert(1)</script></html>'))
     expect(await codeOf(announce(`http://127.0.0.1:${html}/announce`))).toBe('ERR_TRACKER_INVALID')
     const missing = await http((_, response) => response.writeHead(404).end('<h1>Not found</h1>'))
@@ -240,7 +240,7 @@ describe('row 59: a hostile HTTP tracker', () => {
     expect(await codeOf(announce(`http://127.0.0.1:${other}/announce`))).toBe('ERR_TRACKER_UNREACHABLE')
   })
 
-  test('a certificate that nobody has signed is refused', async () => {
+  test('row 59: a certificate that nobody has signed is refused', async () => {
     let requests = 0
     const port = await listening(
       createTls({ key: KEY, cert: CERTIFICATE }, (_, response) => {
@@ -255,8 +255,8 @@ describe('row 59: a hostile HTTP tracker', () => {
   })
 })
 
-describe('row 60: the rule by which an address is judged', () => {
-  test('comes from who named the URL, and is asked again for each redirect', async () => {
+describe('the rule by which an address is judged', () => {
+  test('row 60: comes from who named the URL, and is asked again for each redirect', async () => {
     const elsewhere = await http((_, response) => response.end(good))
     const port = await http((_, response) => {
       response.writeHead(302, { Location: `http://127.0.0.1:${elsewhere}/announce` }).end()
@@ -269,7 +269,7 @@ describe('row 60: the rule by which an address is judged', () => {
     expect(typed.dials.map(({ purpose }) => purpose)).toEqual(['user', 'announce'])
   })
 
-  test('a query of our own making is never sent where a torrent prepared one', async () => {
+  test('row 60: a query of our own making is never sent where a torrent prepared one', async () => {
     let hits = 0
     const port = await http((_, response) => {
       hits++
@@ -280,7 +280,7 @@ describe('row 60: the rule by which an address is judged', () => {
     expect([hits, outcome.dials.length]).toEqual([0, 0])
   })
 
-  test('credentials go to their own origin and not to where it redirects', async () => {
+  test('row 60: credentials go to their own origin and not to where it redirects', async () => {
     const heard: (string | undefined)[] = []
     const other = await http((request, response) => {
       heard.push(request.headers.authorization)
@@ -294,7 +294,7 @@ describe('row 60: the rule by which an address is judged', () => {
     expect(heard).toEqual([`Basic ${Buffer.from('user:secret').toString('base64')}`, undefined])
   })
 
-  test('peers in private networks are only believed of a tracker that is near', async () => {
+  test('row 60: peers in private networks are only believed of a tracker that is near', async () => {
     const port = await http((_, response) => response.end(good))
     const clock = new Clock()
     const host = hostOf(clock)
@@ -324,7 +324,7 @@ describe('row 60: the rule by which an address is judged', () => {
     expect(got).toEqual([])
   })
 
-  test('a URL of UDP is told as what it is', async () => {
+  test('row 60: a URL of UDP is told as what it is', async () => {
     expect(await codeOf(announce('udp://127.0.0.1:1/announce'))).toBe('ERR_TRACKER_SCHEME')
   })
 })

@@ -6,8 +6,8 @@ import { debugAddon } from './addon.ts'
 
 const { checkBencode, parseMetainfo } = debugAddon()
 
-describe('row 102: a buffer of JavaScript', () => {
-  test('is copied on entry: what happens to it afterwards has no effect', async () => {
+describe('a buffer of JavaScript', () => {
+  test('row 102: is copied on entry: what happens to it afterwards has no effect', async () => {
     const made = await content()
     const bytes = new Uint8Array(made.torrent)
     const here = await client()
@@ -22,7 +22,7 @@ describe('row 102: a buffer of JavaScript', () => {
     expect((await opening).infoHash).toEqual(torrent.infoHash)
   })
 
-  test('that is shared, transferred away or of another type is refused', async () => {
+  test('row 102: that is shared, transferred away or of another type is refused', async () => {
     const shared = new Uint8Array(new SharedArrayBuffer(8))
     const gone = new Uint8Array(8)
     structuredClone(gone.buffer, { transfer: [gone.buffer] })
@@ -46,7 +46,7 @@ describe('row 102: a buffer of JavaScript', () => {
     }
   })
 
-  test('of length 0, a window of a larger one, or resizable is taken as what it is', async () => {
+  test('row 102: of length 0, a window of a larger one, or resizable is taken as what it is', async () => {
     expect(codeOf(() => checkBencode(new Uint8Array(0), 1, 1))).toBe('ERR_BENCODE_INVALID')
     const whole = Buffer.concat([Buffer.from('xx'), Buffer.from('i7e'), Buffer.from('yy')])
     expect(codeOf(() => checkBencode(whole.subarray(2, 5), 1, 1))).toBeUndefined()
@@ -64,7 +64,7 @@ describe('row 102: a buffer of JavaScript', () => {
     expect(codeOf(() => checkBencode(view, 1, 1))).toBe('ERR_BENCODE_INVALID')
   })
 
-  test('beyond the limit of a call is refused, and so is one of more than 2 GiB', async () => {
+  test('row 102: beyond the limit of a call is refused, and so is one of more than 2 GiB', async () => {
     expect(codeOf(() => checkBencode(new Uint8Array(16 * 2 ** 20 + 1), 1, 1))).toBe('InvalidArg')
     expect(codeOf(() => parseMetainfo(new Uint8Array(64 * 2 ** 20 + 1), [], []))).toBe('InvalidArg')
     const huge = new Uint8Array(2 ** 31 + 1)
@@ -72,7 +72,7 @@ describe('row 102: a buffer of JavaScript', () => {
     expect(await rejection(Torrent.open(huge))).toBe('ERR_INVALID_OPTION')
   })
 
-  test("that comes out is JavaScript's own: changing it changes nothing else", async () => {
+  test("row 102: that comes out is JavaScript's own: changing it changes nothing else", async () => {
     const made = await content()
     const torrent = await Torrent.open(made.torrent)
     const { bitfield } = await torrent.hashcheck({ path: made.folder })
@@ -85,8 +85,8 @@ describe('row 102: a buffer of JavaScript', () => {
   })
 })
 
-describe('row 101: a panic', () => {
-  test('in a call is an error with a code, and the process goes on', async () => {
+describe('a panic', () => {
+  test('row 101: in a call is an error with a code, and the process goes on', async () => {
     const { panicInCall, version } = debugAddon()
     for (let round = 0; round < 10; round++) expect(codeOf(panicInCall)).toBe('ERR_INTERNAL')
     expect(version()).toMatch(/^\d/)

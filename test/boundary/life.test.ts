@@ -23,8 +23,8 @@ const downloading = `
 const threads = () => readdirSync('/proc/self/task').length
 const fds = () => readdirSync('/proc/self/fd').length
 
-describe('row 103: the end of an environment', () => {
-  test('in the middle of a download ends its threads and disturbs nobody else', async () => {
+describe('the end of an environment', () => {
+  test('row 103: in the middle of a download ends its threads and disturbs nobody else', async () => {
     const made = await content({ 'big.bin': 20_000_000 })
     const seed = await seeder(made)
     const before = threads()
@@ -43,7 +43,7 @@ describe('row 103: the end of an environment', () => {
     expect(onDisk(path)).toEqual(hashes(made))
   })
 
-  test('does not wait for a disk that hangs longer than it must', async () => {
+  test('row 103: does not wait for a disk that hangs longer than it must', async () => {
     const made = await content({ 'big.bin': 2_000_000 })
     const seed = await seeder(made)
     const { setFailpoints } = debugAddon()
@@ -69,8 +69,8 @@ describe('row 103: the end of an environment', () => {
   })
 })
 
-describe('row 96: opening and closing', () => {
-  test('again and again leaves no thread and no descriptor behind', async () => {
+describe('opening and closing', () => {
+  test('row 96: again and again leaves no thread and no descriptor behind', async () => {
     const round = async () => {
       const opened = await Client.open({ listen: '127.0.0.1', settings: { listenPort: 0 } })
       await opened.close()
@@ -81,7 +81,7 @@ describe('row 96: opening and closing', () => {
     await expect.poll(() => [threads(), fds()]).toEqual(before)
   })
 
-  test('an engine that is collected without having been closed stops its threads', () => {
+  test('row 96: an engine that is collected without having been closed stops its threads', () => {
     const code = `
       const { readdirSync } = require('node:fs')
       const { Engine } = require(process.argv[1])
@@ -102,8 +102,8 @@ describe('row 96: opening and closing', () => {
   })
 })
 
-describe('row 105: JavaScript that does not listen', () => {
-  test('stops nothing: the download goes on, state is whole afterwards, lost facts are counted', async () => {
+describe('JavaScript that does not listen', () => {
+  test('row 105: stops nothing: the download goes on, state is whole afterwards, lost facts are counted', async () => {
     const made = await content({ 'big.bin': 30_000_000 }, { pieceLength: 16_384 })
     const settings = { listenPort: 0, logFacts: 1 }
     const wanted = await content({ 'x.bin': 20_000 })

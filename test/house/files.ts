@@ -10,7 +10,7 @@ export interface SourceFile {
   readonly text: string
 }
 
-const skipped = new Set(['node_modules', 'target', 'dist', '.git', 'out', 'api', 'corpus', 'results', 'artifacts'])
+const skipped = new Set(['node_modules', 'target', 'dist', '.git', 'out', 'corpus', 'results', 'artifacts'])
 
 /** Every file below `folder` that ends in one of `endings`, sorted by path. */
 export function sources(folder: string, ...endings: string[]): SourceFile[] {
@@ -18,7 +18,7 @@ export function sources(folder: string, ...endings: string[]): SourceFile[] {
   const walk = (dir: string) => {
     for (const name of readdirSync(dir).sort()) {
       const path = join(dir, name)
-      if (skipped.has(name)) continue
+      if (skipped.has(name) || relative(root, path) === join('docs', 'api')) continue
       if (statSync(path).isDirectory()) walk(path)
       else if (endings.some((ending) => name.endsWith(ending))) {
         found.push({ path: relative(root, path), text: readFileSync(path, 'utf8') })
