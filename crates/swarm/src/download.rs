@@ -173,10 +173,7 @@ impl Swarm {
         peer.rejects = 0;
         let arrival = self.picker.as_mut().map_or(Arrival::Duplicate, |picker| picker.arrived(key, block));
         #[cfg(feature = "planted-bugs")]
-        let arrival = match arrival {
-            _ if self.has_bug(Bug::DuplicateAccepted) => Arrival::Kept { cancel: Vec::new() },
-            other => other,
-        };
+        let arrival = self.planted_duplicate(key, block, arrival);
         match arrival {
             Arrival::Kept { cancel } => {
                 self.say(Output::Keep { peer: key, block });
@@ -203,6 +200,20 @@ impl Swarm {
         }
         self.note(key);
         self.refill(now, key);
+    }
+
+    /// The planted bug: copies are neither cancelled nor dropped, and a second one counts once more.
+    #[cfg(feature = "planted-bugs")]
+    fn planted_duplicate(&mut self, key: PeerKey, block: BlockRef, arrival: Arrival) -> Arrival {
+        if !self.has_bug(Bug::DuplicateAccepted) {
+            return arrival;
+        }
+        if arrival == Arrival::Duplicate
+            && let Some((by, other)) = self.picker.as_mut().and_then(|picker| picker.count_twice(key, block.piece))
+        {
+            self.cancel(by, other);
+        }
+        Arrival::Kept { cancel: Vec::new() }
     }
 
     pub(crate) fn on_unrequested(&mut self, now: Time, key: PeerKey, block: BlockRef, tolerated: bool) {

@@ -281,7 +281,7 @@ pub enum Bug {
     LateCancel,
     /// HAVE is sent when a piece's blocks are there, before its hash was looked at.
     UnverifiedHave,
-    /// A second copy of a block is accepted.
+    /// Copies are not cancelled, and a second one is accepted and counted for a block that is still to come.
     DuplicateAccepted,
     /// A block whose request timed out, or whose peer left, is never asked for again.
     TimedOutForgotten,

@@ -290,6 +290,20 @@ impl Picker {
         Arrival::Kept { cancel }
     }
 
+    /// The planted bug: a second copy counts for a block that is still to come. Gives that block and who was asked.
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) fn count_twice(&mut self, key: PeerKey, piece: PieceIndex) -> Option<(PeerKey, BlockRef)> {
+        let open = self.open.get_mut(&piece)?;
+        let asked = open.blocks.iter().enumerate().find_map(|(number, block)| match block {
+            Block::Asked(by) => Some((number, *by)),
+            Block::Free | Block::Held(_) => None,
+        });
+        let (number, by) = asked?;
+        *open.blocks.get_mut(number)? = Block::Held(key);
+        open.missing = open.missing.saturating_sub(1);
+        Some((by, self.info.layout.block(piece, number as u32)))
+    }
+
     /// Whether every block of an open piece is held.
     #[cfg(feature = "planted-bugs")]
     pub(crate) fn is_whole(&self, piece: PieceIndex) -> bool {

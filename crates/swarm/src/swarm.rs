@@ -207,6 +207,11 @@ impl Swarm {
         }
     }
 
+    /// The request of a peer that [`Swarm::take_uploads`] gives first.
+    pub fn next_upload(&self, peer: PeerKey) -> Option<BlockRef> {
+        self.peers.get(&peer)?.uploads.next()
+    }
+
     /// The pieces had, once that is known.
     pub fn have(&self) -> Option<&Bitfield> {
         self.picker.as_ref().map(Picker::had)

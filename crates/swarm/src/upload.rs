@@ -27,6 +27,10 @@ impl Swarm {
             if peer.choked_requests >= self.limits.choked_requests {
                 return self.close(now, key, Reason::InvalidRequests);
             }
+            #[cfg(feature = "planted-bugs")]
+            if self.has_bug(Bug::ChokedRequestsLost) {
+                return;
+            }
             return self.reject(key, block);
         }
         let had = self.picker.as_ref().is_some_and(|picker| picker.had().has(block.piece));

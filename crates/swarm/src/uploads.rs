@@ -46,6 +46,11 @@ impl Uploads {
         true
     }
 
+    /// The request that is taken next.
+    pub(crate) fn next(&self) -> Option<BlockRef> {
+        self.queue.iter().find_map(|waiting| *waiting)
+    }
+
     /// Takes requests in order, as long as they fit `max_bytes`; the first always fits. A block counts for the slabs that
     /// it takes: of small pieces there fit no more than of large ones.
     pub(crate) fn take(&mut self, max_bytes: u32, out: &mut Vec<BlockRef>) {
