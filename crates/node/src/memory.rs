@@ -12,6 +12,8 @@ use crate::torrent::{ReadFor, Torrent};
 
 /// Beyond what a torrent holds now, this part of it again may come before the next deal.
 const HEADROOM: u32 = 2;
+/// Blocks that a peer may have on their way to it however little memory there is.
+const LEAST_UPLOAD: u32 = 2;
 
 impl Shard {
     // Shares of the pool
@@ -100,19 +102,25 @@ impl Shard {
         if busy && room < self.conn_limits.send_buffer / 2 {
             return false; // BlockSent comes, and brings us here again
         }
+        let peer = link.key;
+        // One that does not read must not hold what all share.
+        let slots = u32::try_from(self.swarm_limits.upload_slots).unwrap_or(u32::MAX).max(1);
+        let fair = (t.grant.upload / slots).max(LEAST_UPLOAD);
+        let own = link.reading + link.sending;
+        if own >= fair {
+            return false;
+        }
         let free = t.grant.upload.saturating_sub(t.upload_held);
-        // The next request may be for the longest block: it waits until that has room, unless nothing will ever give room.
-        let longest = slabs(self.swarm_limits.block_bytes);
-        if free == 0 || (free < longest && t.upload_held > 0) {
+        let next = t.swarm.as_ref().and_then(|swarm| swarm.next_upload(peer)).map_or(0, |block| slabs(block.len));
+        if free == 0 || (free < next && t.upload_held > 0) {
             if !link.starved {
                 link.starved = true;
                 t.starved.push_back(slot);
             }
             return false;
         }
-        let most = u32::try_from(room).unwrap_or(u32::MAX).min(free.saturating_mul(BLOCK_LEN));
+        let most = u32::try_from(room).unwrap_or(u32::MAX).min(free.min(fair - own).saturating_mul(BLOCK_LEN));
         let most = most.min(self.storage_limits.read_job);
-        let peer = link.key;
         let Some(swarm) = &mut t.swarm else { return false };
         let mut blocks = Vec::new();
         if caught(|| swarm.take_uploads(now, peer, most, &mut blocks)).is_none() {
