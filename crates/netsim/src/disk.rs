@@ -186,6 +186,26 @@ impl SimDisk {
         state.used -= freed;
     }
 
+    /// Memory gets short: pages that a failed sync forgot leave the cache, and what is on disk shows. As long as they are
+    /// there, nobody who was not told of the failure can know of it.
+    pub fn evict(&self) {
+        let mut state = self.lock();
+        let mut freed = 0;
+        for inode in &mut state.inodes {
+            if let Inode::File(file) = inode {
+                let before = file.allocated;
+                for at in std::mem::take(&mut file.forgotten) {
+                    if let (Some(old), true) = (file.old.remove(&at), at < file.pages.len()) {
+                        file.pages[at] = old;
+                    }
+                }
+                file.count();
+                freed += ((before - file.allocated) * PAGE) as u64;
+            }
+        }
+        state.used -= freed;
+    }
+
     /// Whether the file holds `bytes` at `offset`.
     pub fn holds(&self, path: &[String], offset: u64, bytes: &[u8], view: View) -> bool {
         let state = self.lock();

@@ -126,14 +126,17 @@ impl Tap {
         }
     }
 
-    /// The oldest request that `of` should have answered by now.
-    pub(crate) fn overdue(&self, now: Time, of: usize) -> Option<BlockRef> {
+    /// A request that `of` should have answered by now.
+    pub(crate) fn overdue(&self, now: Time, of: usize) -> Option<String> {
         let side = self.sides.get(of)?;
         if now.since(side.last_answer) < PATIENCE {
             return None;
         }
         let late = |times: &VecDeque<Time>| times.front().is_some_and(|asked| now.since(*asked) >= PATIENCE);
-        side.requests.iter().find(|(_, times)| late(times)).map(|(block, _)| *block)
+        let (block, times) = side.requests.iter().find(|(_, times)| late(times))?;
+        let secs = |time: Time| time.micros() as f64 / 1e6;
+        let (asked, last) = (times.front().map_or(0.0, |asked| secs(*asked)), secs(side.last_answer));
+        Some(format!("{block:?}, asked at {asked:.3}, last answer at {last:.3}, {} open", side.requests.len()))
     }
 }
 

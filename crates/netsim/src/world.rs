@@ -386,8 +386,9 @@ impl World {
         }
         let peer = &mut self.peers[actor];
         peer.running = None;
-        if let Some(keep) = power_cut {
-            peer.disk.power_cut(keep);
+        match power_cut {
+            Some(keep) => peer.disk.power_cut(keep),
+            None => peer.disk.evict(),
         }
         self.to_come += 1;
         self.later(self.now + away, Event::Start { actor });
@@ -861,7 +862,7 @@ impl World {
             }
         }
         for (actor, other, block) in overdue {
-            self.blame(actor, &format!("neither sent nor rejected {block:?} to {other}"));
+            self.blame(actor, &format!("sent {other} neither a block nor a reject: {block}"));
         }
         for actor in 0..self.peers.len() {
             let Some(running) = &self.peers[actor].running else { continue };
