@@ -1,5 +1,6 @@
+import { copyFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import { must, tool } from './lib.mjs'
+import { at, must, tool } from './lib.mjs'
 
 const flags = {
   release: ['--release'],
@@ -26,6 +27,8 @@ export async function build(profile) {
   await must(tool('napi'), args, { quiet: !process.env.VERBOSE })
   process.stderr.write('Compiling TypeScript …\n')
   await must(tool('tsc'), ['-p', 'tsconfig.json'])
+  // The compiler writes no declarations for declarations; those of the API refer to these.
+  copyFileSync(at('ts/native/addon.d.ts'), at('dist/native/addon.d.ts'))
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) await build(process.argv[2] ?? 'release')
