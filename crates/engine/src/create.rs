@@ -159,7 +159,7 @@ impl Maker<'_> {
                     // Nobody waits any more when the maker gave up.
                     let _ = tx.send((range, hashes));
                 };
-                self.workers.submit(Pace::Slow, Box::new(task));
+                self.workers.submit(Pace::Hash, Box::new(task));
             }
             // A task that was dropped because the engine ends never answers, so this looks up now and then.
             let answer = rx.recv_timeout(std::time::Duration::from_millis(100));

@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(stream.write(&[1; 25]), Ok((0, false)));
         let mut socket = Slow(4, Vec::new());
         let mut shut = false;
-        assert!(stream.finish() == false);
+        assert!(!stream.finish());
         assert_eq!(stream.flush(&mut socket, |_| panic!("too early")), (Moved::Blocked, true));
         socket.0 = 100;
         let end = |_: &Slow| {

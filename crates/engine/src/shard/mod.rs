@@ -229,7 +229,7 @@ impl Shard {
                     Err(job) => return self.send_off(torrent, job, files, Pace::Quick),
                 }
             }
-            JobKind::Piece => Pace::Quick,
+            JobKind::Piece | JobKind::Check => Pace::Hash,
             _ => Pace::Slow,
         };
         self.send_off(torrent, job, files, pace);

@@ -201,7 +201,6 @@ impl Shard {
             match stream.read_vectored(plan.as_io_slices()) {
                 Ok(0) => return self.lost(slot, Code::PeerClosed),
                 Ok(count) => {
-                    drop(plan);
                     if count < capacity && short_read_empties && !socket.closed {
                         socket.readable = false;
                     }
@@ -241,7 +240,6 @@ impl Shard {
             let wanted: usize = slices.iter().map(|slice| slice.len()).sum();
             match stream.write_vectored(slices) {
                 Ok(count) => {
-                    drop(plan);
                     if count < wanted && short_write_fills {
                         socket.writable = false;
                     }
