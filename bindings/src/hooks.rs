@@ -12,7 +12,7 @@ pub fn panic_in_call() -> Result<()> {
     guard("panicInCall", || panic!("a test asked for it"))
 }
 
-/// Sets failpoints of storage: `name=sleep:MILLISECONDS`, `name=full`, `name=io`, separated by commas; without `=` the
+/// Sets failpoints of storage: `name=sleep:MILLISECONDS`, `name=full`, `name=io`, `name=panic`, separated by commas; without `=` the
 /// point is cleared.
 #[napi(catch_unwind, skip_typescript)]
 pub fn set_failpoints(text: String) -> Result<()> {

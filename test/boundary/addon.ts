@@ -4,7 +4,7 @@ import { type Addon, addon } from '../../ts/native/load.ts'
 export interface Hooks {
   /** Panics in the call. */
   panicInCall(): void
-  /** `name=sleep:MILLISECONDS`, `name=full`, `name=io`, separated by commas; without `=` the point is cleared. */
+  /** `name=sleep:MILLISECONDS`, `name=full`, `name=io`, `name=panic`, separated by commas; without `=` the point is cleared. */
   setFailpoints(text: string): void
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Client, createTorrent, Torrent } from '../../ts/index.ts'
+import { createTorrent, Torrent } from '../../ts/index.ts'
 import { codeOf, rejection } from '../api/codes.ts'
 import { client, content, hashes, onDisk } from '../api/swarm.ts'
 import { debugAddon } from './addon.ts'
@@ -82,18 +82,5 @@ describe('a buffer of JavaScript', () => {
     const bytes = await createTorrent(made.folder, { pieceLength: 16_384 })
     structuredClone(bytes.buffer, { transfer: [bytes.buffer as ArrayBuffer] })
     expect(bytes.length).toBe(0)
-  })
-})
-
-describe('a panic', () => {
-  test('row 101: in a call is an error with a code, and the process goes on', async () => {
-    const { panicInCall, version } = debugAddon()
-    for (let round = 0; round < 10; round++) expect(codeOf(panicInCall)).toBe('ERR_INTERNAL')
-    expect(version()).toMatch(/^\d/)
-    const made = await content()
-    const opened = await Client.open({ listen: false })
-    const torrent = await opened.add(made.torrent, { path: made.folder })
-    await torrent.done()
-    await opened.close()
   })
 })

@@ -15,6 +15,8 @@ pub enum Action {
     Sleep(Duration),
     /// Fails.
     Fail(Fault),
+    /// Panics, as a bug would.
+    Panic,
 }
 
 /// Sets what the failpoint `name` does from now on, in the whole process; `None` for nothing. The names are
@@ -27,7 +29,7 @@ pub fn set(name: &str, action: Option<Action>) {
     };
 }
 
-/// Sets failpoints from text: `name=sleep:MILLISECONDS`, `name=full` or `name=io`, separated by commas. `false` when a
+/// Sets failpoints from text: `name=sleep:MILLISECONDS`, `name=full`, `name=io` or `name=panic`, separated by commas. `false` when a
 /// part could not be read; the others are set all the same.
 pub fn configure(text: &str) -> bool {
     text.split(',').filter(|part| !part.is_empty()).fold(true, |fine, part| {
@@ -35,6 +37,7 @@ pub fn configure(text: &str) -> bool {
             let action = match action {
                 "full" => Action::Fail(Fault::Full),
                 "io" => Action::Fail(Fault::Io),
+                "panic" => Action::Panic,
                 sleep => Action::Sleep(Duration::from_millis(sleep.strip_prefix("sleep:")?.parse().ok()?)),
             };
             Some((name, action))
@@ -51,6 +54,7 @@ pub(crate) fn reach(name: &str) -> Result<(), Fault> {
     match action {
         Some(Action::Sleep(time)) => std::thread::sleep(time),
         Some(Action::Fail(fault)) => return Err(fault),
+        Some(Action::Panic) => panic!("the failpoint {name} was told to"),
         None => {}
     }
     Ok(())
