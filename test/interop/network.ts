@@ -1,4 +1,4 @@
-// A network of our own: one namespace, one loopback device, an address for each peer. Nothing leaves it.
+// A network of our own: a namespace with a bridge, and a namespace with an address for each peer. Nothing leaves it.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
@@ -28,28 +28,49 @@ export interface Running {
 export class Network {
   readonly name: string
   readonly #running = new Set<Running>()
+  readonly #spaces = new Map<string, string>()
   #hosts = 0
 
   constructor(label: string) {
     this.name = `bl-${label}-${process.pid}`
     execFileSync('ip', ['netns', 'add', this.name])
-    this.exec('ip', 'link', 'set', 'lo', 'up')
+    this.exec('ip', 'link', 'add', 'bridge', 'type', 'bridge')
+    this.exec('ip', 'addr', 'add', '11.99.255.254/16', 'dev', 'bridge')
+    this.exec('ip', 'link', 'set', 'bridge', 'up')
   }
 
-  /** A new address of this network: of a public range, since private ones may not be trackers of a torrent. */
+  /** A new host and its address: of a public range, since private ones may not be trackers of a torrent. */
   host(): string {
     this.#hosts += 1
     const address = `11.99.${this.#hosts >> 8}.${this.#hosts & 255}`
-    this.exec('ip', 'addr', 'add', `${address}/32`, 'dev', 'lo')
+    const space = `${this.name}-${address}`
+    const port = `port${this.#hosts}`
+    execFileSync('ip', ['netns', 'add', space])
+    this.#spaces.set(address, space)
+    this.exec('ip', 'link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth', 'netns', space)
+    this.exec('ip', 'link', 'set', port, 'master', 'bridge', 'up')
+    execFileSync('ip', ['-n', space, 'link', 'set', 'lo', 'up'])
+    execFileSync('ip', ['-n', space, 'addr', 'add', `${address}/16`, 'dev', 'eth'])
+    execFileSync('ip', ['-n', space, 'link', 'set', 'eth', 'up'])
     return address
   }
 
+  /** Runs a tool beside the hosts, which it can reach. */
   exec(command: string, ...args: string[]): string {
     return execFileSync('ip', ['netns', 'exec', this.name, command, ...args], { encoding: 'utf8' })
   }
 
-  start(name: string, command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
-    const child = spawn('ip', ['netns', 'exec', this.name, command, ...args], {
+  /** Starts a process on a host. */
+  start(
+    name: string,
+    host: string,
+    command: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Running {
+    const space = this.#spaces.get(host)
+    if (!space) throw new Error(`no host ${host}`)
+    const child = spawn('ip', ['netns', 'exec', space, command, ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -114,10 +135,10 @@ export class Network {
     return running
   }
 
-  /** Ends every process that was started here and removes the namespace. */
+  /** Ends every process that was started here and removes the namespaces. */
   async close(): Promise<void> {
     await Promise.all([...this.#running].map((running) => running.stop('SIGKILL')))
-    execFileSync('ip', ['netns', 'del', this.name])
+    for (const space of [...this.#spaces.values(), this.name]) execFileSync('ip', ['netns', 'del', space])
   }
 }
 

@@ -1,5 +1,5 @@
 // We fetch from each foreign client and each fetches from us; bytes are compared on disk.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Network, type Running, unavailable } from './network.ts'
@@ -52,6 +52,8 @@ beforeAll(async () => {
   contents.set('alice', fixture('alice', 'alice.txt', 163_783))
   contents.set('numbers', fixture('numbers', 'numbers', 6))
   base = mkdtempSync(join(process.env.BITLODE_TMP ?? '/var/tmp', 'bitlode-interop-'))
+  // The tracker gives up root before it reads its list.
+  chmodSync(base, 0o755)
   let number = 0
   for (const [name, { files, pieceLength }] of Object.entries(shapes)) {
     number += 1
@@ -92,7 +94,7 @@ async function stage(shape: string, tracked: boolean, act: (cast: Cast) => Promi
     if (!tracked) return await act(cast)
     const tracker = await opentracker(network, state('tracker'), [infoHash(content.torrent)])
     const torrent = join(base, `tracked-${number}.torrent`)
-    network.exec('cp', content.torrent, torrent)
+    copyFileSync(content.torrent, torrent)
     network.exec('transmission-edit', '-a', tracker.url, torrent)
     await act({ ...cast, content: { ...content, torrent } })
   } finally {

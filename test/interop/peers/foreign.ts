@@ -56,7 +56,10 @@ function libtorrent(name: string, python: string): Foreign {
   }).trim()
   const start = async (network: Network, mode: string, job: Job) => {
     const words = { mode, torrent: job.torrent, path: job.folder, listen: `${job.host}:${job.port}`, peers: job.peers }
-    const running = network.start(`${name} ${mode}`, python, [join(here, 'libtorrent_peer.py'), JSON.stringify(words)])
+    const running = network.start(`${name} ${mode}`, job.host, python, [
+      join(here, 'libtorrent_peer.py'),
+      JSON.stringify(words),
+    ])
     await running.line(said('ready'), 20)
     return running
   }
@@ -68,7 +71,7 @@ function libtorrent(name: string, python: string): Foreign {
     seed: (network, job) => start(network, 'seed', job),
     async leech(network, job) {
       const running = await start(network, 'leech', job)
-      return { running, done: running.line(said('done'), 120).then(() => undefined) }
+      return { running, done: running.line(said('done'), 90).then(() => undefined) }
     },
   }
 }
@@ -97,7 +100,7 @@ function transmission(): Foreign {
       'incomplete-dir-enabled': false,
     }
     writeFileSync(join(job.state, 'settings.json'), JSON.stringify(settings))
-    const running = network.start(`transmission ${seeding ? 'seed' : 'leech'}`, 'transmission-daemon', [
+    const running = network.start(`transmission ${seeding ? 'seed' : 'leech'}`, job.host, 'transmission-daemon', [
       '-f',
       '-g',
       job.state,
@@ -124,7 +127,7 @@ function transmission(): Foreign {
     },
     async leech(network, job) {
       const { running, rpc } = await start(network, job, false)
-      const done = until(120, () => {
+      const done = until(90, () => {
         const [torrent] = rpc('torrent-get', {
           fields: ['percentDone', 'leftUntilDone', 'status', 'errorString'],
         }).torrents
@@ -181,7 +184,7 @@ function aria2(): Foreign {
       '--no-conf',
     ]
     if (seeding) args.push('--bt-seed-unverified=true')
-    return network.start(`aria2 ${seeding ? 'seed' : 'leech'}`, 'aria2c', [...args, job.torrent])
+    return network.start(`aria2 ${seeding ? 'seed' : 'leech'}`, job.host, 'aria2c', [...args, job.torrent])
   }
   const complete = (line: string) =>
     /BT-COMPLETE|Download complete|seeding is over|\[SEEDING|SEED\(/i.test(line) ? true : null
@@ -195,7 +198,7 @@ function aria2(): Foreign {
     },
     async leech(network, job) {
       const running = start(network, job, false)
-      return { running, done: running.line(complete, 120).then(() => undefined) }
+      return { running, done: running.line(complete, 90).then(() => undefined) }
     },
   }
 }
@@ -240,7 +243,16 @@ export async function opentracker(network: Network, state: string, hashes: reado
   const list = join(state, 'whitelist')
   writeFileSync(list, `${hashes.join('\n')}\n`)
   const host = network.host()
-  const running = network.start('opentracker', 'opentracker', ['-i', host, '-p', '6969', '-P', '6969', '-w', list])
+  const running = network.start('opentracker', host, 'opentracker', [
+    '-i',
+    host,
+    '-p',
+    '6969',
+    '-P',
+    '6969',
+    '-w',
+    list,
+  ])
   await until(10, () => tries(() => network.exec('curl', '-s', '-m', '2', `http://${host}:6969/stats`)))
   return { url: `http://${host}:6969/announce`, running }
 }

@@ -40,7 +40,7 @@ export async function download(network: Network, source: string, folder: string,
   ]
   const running = start(network, 'ours leech', words, options)
   await running.line(said('ready'), 60)
-  return { running, done: running.line(said<Done>('done'), 200) }
+  return { running, done: running.line(said<Done>('done'), 90) }
 }
 
 /** `bitlode seed`. */
@@ -59,5 +59,6 @@ export async function seed(network: Network, torrent: string, folder: string, op
 function start(network: Network, name: string, words: readonly string[], options: Options): Running {
   // BITLODE_SHARDS is a documented setting of the engine: how many threads own sockets.
   const env: Record<string, string> = options.shards === undefined ? {} : { BITLODE_SHARDS: String(options.shards) }
-  return network.start(name, process.execPath, [cli, ...words], env)
+  const [host = ''] = options.listen.split(':')
+  return network.start(name, host, process.execPath, [cli, ...words], env)
 }
