@@ -18,6 +18,8 @@ pub(crate) struct Check {
     pub(crate) looked_at: u32,
     cancel: Arc<AtomicBool>,
     pub(crate) cancelled: bool,
+    /// The first piece that the device did not give.
+    pub(crate) unreadable: Option<StorageError>,
     pub(crate) error: Option<StorageError>,
 }
 
@@ -26,7 +28,8 @@ impl Check {
     pub(crate) fn new(present: Bitfield) -> Check {
         let right = Bitfield::none(present.len());
         let cancel = Arc::new(AtomicBool::new(false));
-        Check { present, right, next: 0, out: 0, looked_at: 0, cancel, cancelled: false, error: None }
+        let (unreadable, error) = (None, None);
+        Check { present, right, next: 0, out: 0, looked_at: 0, cancel, cancelled: false, unreadable, error }
     }
 
     pub(crate) fn total(&self) -> u32 {
@@ -68,7 +71,14 @@ impl Check {
         Some(Work::Check { pieces, cancel: self.cancel.clone() })
     }
 
-    pub(crate) fn done(&mut self, right: Vec<PieceIndex>, looked_at: u32, error: Option<StorageError>) {
+    pub(crate) fn done(
+        &mut self,
+        right: Vec<PieceIndex>,
+        looked_at: u32,
+        unreadable: Option<StorageError>,
+        error: Option<StorageError>,
+    ) {
+        self.unreadable = self.unreadable.take().or(unreadable);
         self.out = self.out.saturating_sub(1);
         self.looked_at += looked_at;
         for piece in right {

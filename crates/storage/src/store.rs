@@ -208,7 +208,7 @@ impl Store {
             }
             Then::Begin => {
                 self.found = Some(found);
-                self.begin(now);
+                self.begin(now, None);
             }
             Then::Resume => {
                 self.phase = Phase::Ready;
@@ -247,11 +247,11 @@ impl Store {
             return;
         }
         self.checked = Some(check.right);
-        self.begin(now);
+        self.begin(now, check.unreadable);
     }
 
     /// The check is over: is this folder ours to write into, and is there room?
-    fn begin(&mut self, now: Time) {
+    fn begin(&mut self, now: Time, unreadable: Option<StorageError>) {
         let (Some(have), Some(found)) = (&self.checked, self.found.take()) else { return };
         let Mode::Download { overwrite } = self.mode else { return self.ready(now) };
         let full = have.is_full();
@@ -259,7 +259,8 @@ impl Store {
             if !overwrite && !found.marker && !self.begun && found.existing > 0 {
                 self.phase = Phase::Idle;
                 self.checked = None;
-                return self.stop(now, StorageError::Exists { path: found.example });
+                // What a failing device did not give may be right: it is no proof that the files are somebody else's.
+                return self.stop(now, unreadable.unwrap_or(StorageError::Exists { path: found.example }));
             }
             if let Err(error) = self.enough_space(&found) {
                 self.phase = Phase::Idle;
@@ -684,9 +685,9 @@ impl Store {
             (Done::Piece { piece, slabs, result }, _) => self.piece_done(now, piece, slabs, result),
             (Done::Barrier(result), _) => self.barrier_done(now, result),
             (Done::Finish(result), _) => self.finished(now, result),
-            (Done::Check { right, looked_at, error }, phase) => {
+            (Done::Check { right, looked_at, unreadable, error }, phase) => {
                 let Some(check) = &mut self.check else { return };
-                check.done(right, looked_at, error);
+                check.done(right, looked_at, unreadable, error);
                 if phase == Phase::Checking {
                     let (pieces, total) = (check.looked_at, check.total());
                     self.out.push_back(StoreOutput::CheckProgress { pieces, total });

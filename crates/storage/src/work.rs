@@ -31,7 +31,7 @@ pub fn run<D: Disk>(job: Job, files: &Files<D>) -> JobDone {
         Work::Barrier { everything } => Done::Barrier(files.barrier(&info, everything)),
         Work::Finish => Done::Finish(finish(&info, files)),
         Work::Check { pieces, cancel } => {
-            let (mut right, mut looked_at, mut error) = (Vec::new(), 0, None);
+            let (mut right, mut looked_at, mut unreadable, mut error) = (Vec::new(), 0, None, None);
             let mut buffer = vec![0; limits.check_read.max(BLOCK_LEN) as usize];
             for piece in pieces {
                 if cancel.load(Relaxed) {
@@ -41,13 +41,16 @@ pub fn run<D: Disk>(job: Job, files: &Files<D>) -> JobDone {
                 match is_right(&info, files, piece, &mut buffer, &|| cancel.load(Relaxed)) {
                     Ok(true) => right.push(piece),
                     Ok(false) => {}
-                    Err(found) => {
+                    Err(found @ StorageError::Disk { fault: Fault::Fds | Fault::Memory, .. }) => {
                         error = Some(found);
                         break;
                     }
+                    Err(found) => {
+                        unreadable.get_or_insert(found);
+                    }
                 }
             }
-            Done::Check { right, looked_at, error }
+            Done::Check { right, looked_at, unreadable, error }
         }
         Work::Read { id, blocks } => match read(&info, &limits, files, &blocks, Wait::Yes) {
             Ok(chunks) => Done::Read { id, blocks, result: Ok(chunks.unwrap_or_default()) },
@@ -312,7 +315,7 @@ fn is_right<D: Disk>(
             Ok(_) => hash.update(bytes),
             Err(trouble) => {
                 return match trouble.error {
-                    StorageError::Disk { fault: Fault::Fds | Fault::Memory, .. } => Err(trouble.error),
+                    StorageError::Disk { fault: Fault::Fds | Fault::Memory | Fault::Io, .. } => Err(trouble.error),
                     _ => Ok(false),
                 };
             }
