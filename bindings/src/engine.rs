@@ -1,11 +1,9 @@
 //! The class `Engine`: one synchronous method for each command.
 
 use std::ffi::c_void;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use bitlode::api::{AddTorrent, Command, Failure, Source};
 use bitlode::base::{Code, FileIndex};

@@ -21,11 +21,12 @@ test('row 101: a panic in a thread of the engine ends that engine with one clear
   const seed = await seeder(made)
   const leech = await client()
   const failed = new Promise<{ error: { code: string; message: string } }>((resolve) => leech.once('failed', resolve))
+  const torrent = await leech.add(made.torrent, { path: folder() })
+  const waiting = rejection(torrent.done())
+  await torrent.ready()
   setFailpoints('disk.write=panic')
-  let waiting: Promise<string | undefined>
   try {
-    const torrent = await leech.add(made.torrent, { path: folder(), peers: [addressOf(seed.client)] })
-    waiting = rejection(torrent.done())
+    await torrent.addPeer(addressOf(seed.client))
     const { error } = await failed
     expect([error.code, error.message.includes('disk.write')]).toEqual(['ERR_INTERNAL', true])
     expect(await waiting).toBe('ERR_INTERNAL')
@@ -37,7 +38,7 @@ test('row 101: a panic in a thread of the engine ends that engine with one clear
   await leech.close()
   expect(seed.torrent.phase).toBe('seeding')
   const [again, path] = [await client(), folder()]
-  const torrent = await again.add(made.torrent, { path, peers: [addressOf(seed.client)] })
-  await torrent.done()
+  const other = await again.add(made.torrent, { path, peers: [addressOf(seed.client)] })
+  await other.done()
   expect(onDisk(path)).toEqual(hashes(made))
 })
