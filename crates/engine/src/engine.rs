@@ -385,3 +385,78 @@ fn not_found(what: &str) -> Failure {
 fn scarce(what: &str, error: &std::io::Error) -> Failure {
     Failure { code: Code::OutOfMemory, message: format!("the system gives no {what}: {error}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use bitlode_session::Settings;
+    use bitlode_storage::sys::SysMode;
+
+    use super::*;
+    use crate::workers::Pace;
+
+    fn engine() -> (Engine, std::sync::mpsc::Receiver<()>) {
+        let (ring, bell) = channel();
+        let settings = Settings { listen_patience: Duration::from_secs(600), ..Settings::default() };
+        let options = Options { settings, shards: Some(2), network: true, client: String::new(), sys: SysMode::Native };
+        (Engine::open(options, Arc::new(move || drop(ring.send(())))).unwrap(), bell)
+    }
+
+    /// A command that is not answered for long, and what came of the engine after `bug`.
+    fn after(bug: impl FnOnce(&Engine)) {
+        let (engine, bell) = engine();
+        // An address of the documentation's: nobody has it, so this waits for a network.
+        let addrs = vec!["192.0.2.1:0".parse().unwrap()];
+        let request = engine.command(Command::Listen { addrs }).unwrap();
+        bug(&engine);
+        let mut drained = engine.drain();
+        while drained.failed.is_none() {
+            bell.recv_timeout(Duration::from_secs(60)).unwrap();
+            let more = engine.drain();
+            drained.replies.extend(more.replies);
+            drained.failed = more.failed;
+        }
+        let failed = drained.failed.unwrap();
+        assert!(failed.code == Code::Internal && failed.message.contains("planned"), "{failed}");
+        assert_eq!(drained.replies.len(), 1);
+        assert_eq!(
+            (drained.replies[0].request, drained.replies[0].result.as_ref().unwrap_err().code),
+            (request, Code::Internal)
+        );
+        assert_eq!(engine.command(Command::Close).unwrap_err().code, Code::Internal);
+        assert!(engine.shutdown(Duration::from_secs(60)), "the other threads end as always");
+    }
+
+    #[test]
+    fn row_101_a_panic_of_a_thread_fails_the_engine_and_not_the_process() {
+        after(|engine| engine.spawn("bitlode-test".into(), || panic!("planned")).unwrap());
+    }
+
+    #[test]
+    fn row_101_a_panic_of_a_disk_task_fails_the_engine_and_not_the_process() {
+        after(|engine| engine.shared.workers.submit(Pace::Quick, Box::new(|| panic!("planned"))));
+    }
+
+    #[test]
+    fn row_101_a_bell_that_panics_does_not_end_a_thread_of_the_engine() {
+        let options = Options {
+            settings: Settings::default(),
+            shards: Some(1),
+            network: false,
+            client: String::new(),
+            sys: SysMode::Native,
+        };
+        let engine = Engine::open(options, Arc::new(|| panic!("planned"))).unwrap();
+        let request = engine.command(Command::CancelCreate(RequestId(0))).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let replies = loop {
+            let drained = engine.drain();
+            assert!(drained.failed.is_none());
+            if !drained.replies.is_empty() || Instant::now() > deadline {
+                break drained.replies;
+            }
+            std::thread::yield_now();
+        };
+        assert_eq!(replies.first().map(|reply| reply.request), Some(request));
+        assert!(engine.shutdown(Duration::from_secs(60)));
+    }
+}

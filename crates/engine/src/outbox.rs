@@ -2,6 +2,7 @@
 //! is rung once until the next drain, and nothing here ever waits for the caller.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -65,7 +66,11 @@ impl Outbox {
         if !self.rung.swap(true, SeqCst)
             && let Some(bell) = self.bell.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
         {
-            bell();
+            // The caller's code: whatever goes wrong in there is no failure of the engine's.
+            let rung = catch_unwind(AssertUnwindSafe(|| bell()));
+            if rung.is_err() {
+                tracing::error!("the bell panicked");
+            }
         }
     }
 

@@ -89,11 +89,12 @@ impl Workers {
         // Nobody may take it yet: whoever ends such a task takes the next one.
         let full = pace == Pace::Hash && state.hashing >= state.hashing_most;
         drop(state);
-        match pace {
-            _ if full => {}
-            _ if wake => self.0.work.notify_one(),
-            Pace::Quick if kept => self.0.kept.notify_one(),
-            _ => {}
+        if wake && !full {
+            self.0.work.notify_one();
+        }
+        // The other sleeper may have been woken for something slow a moment ago.
+        if kept && pace == Pace::Quick {
+            self.0.kept.notify_one();
         }
     }
 

@@ -55,6 +55,8 @@ pub(crate) struct Shard {
     published: Time,
     connecting: BTreeMap<StreamId, Connecting>,
     scratch: Vec<u8>,
+    /// No torrent is taken any more; the second says that the last one is gone and that this was told.
+    leaving_now: bool,
     left: bool,
     stopped: bool,
     busy_us: u64,
@@ -86,6 +88,7 @@ impl Shard {
             published: Time::ZERO,
             connecting: BTreeMap::new(),
             scratch: vec![0; settings.stream_buffer_bytes],
+            leaving_now: false,
             left: false,
             stopped: false,
             busy_us: 0,
@@ -271,7 +274,7 @@ impl Shard {
 
     /// Graceful end: no new connection, every torrent removed.
     fn leave(&mut self) {
-        self.left = true;
+        self.leaving_now = true;
         for slot in self.sockets.all() {
             if matches!(self.sockets.get(slot).map(|socket| &socket.role), Some(Role::Listener(_))) {
                 self.sockets.remove(self.poll.registry(), slot);
@@ -286,8 +289,8 @@ impl Shard {
 
     /// Says so once all torrents are gone.
     fn check_left(&mut self) {
-        if self.left && self.torrents.is_empty() {
-            self.left = false;
+        if self.leaving_now && !self.left && self.torrents.is_empty() {
+            self.left = true;
             self.leaving.done();
         }
     }

@@ -48,7 +48,7 @@ impl Shard {
         let Some(entry) = self.shared.torrent(id) else {
             return self.reply_error(request, Code::NotFound, "the torrent was removed");
         };
-        if self.left {
+        if self.leaving_now {
             lock(&self.shared.torrents).remove(&id);
             return self.reply_error(request, Code::Closed, "the engine is closing");
         }

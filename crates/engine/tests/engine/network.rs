@@ -96,3 +96,50 @@ fn a_peer_that_nobody_is_at_is_a_fact_and_not_an_end() {
     });
     caller.until("the state", |caller| caller.phase(id) == Some(Phase::Downloading));
 }
+
+/// Row 79 in a process of its own, which has hardly any descriptors: prints its port and lives until its input ends.
+#[test]
+#[ignore = "run by row_79"]
+fn exhausted_child() {
+    let many = bitlode_session::Settings { max_pending_handshakes_per_ip: 4_096, ..settings() };
+    let mut caller = Caller::with(options(many, 1));
+    println!("port {}", caller.listen().port());
+    let _ = std::io::stdin().read(&mut [0]);
+}
+
+#[test]
+#[cfg(unix)]
+fn row_79_accepting_recovers_by_itself_when_descriptors_were_short() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command as Process, Stdio};
+
+    let mut child = Process::new("sh")
+        .args(["-c", "ulimit -n 40; exec \"$0\" --exact network::exhausted_child --ignored --nocapture"])
+        .arg(std::env::current_exe().unwrap())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let port = lines.find_map(|line| line.unwrap().rsplit_once("port ").map(|(_, port)| port.parse::<u16>().unwrap()));
+    let addr = SocketAddr::from(([127, 0, 0, 1], port.unwrap()));
+    // More than it can take: some wait in the kernel.
+    let crowd: Vec<_> = (0..100).map(|_| TcpStream::connect(addr).unwrap()).collect();
+    std::thread::sleep(Duration::from_millis(300));
+    drop(crowd);
+    // Descriptors are free again: a stranger is heard, and answered by closing.
+    let mut hello = vec![19];
+    hello.extend_from_slice(b"BitTorrent protocol");
+    hello.extend_from_slice(&[0; 48]);
+    let mut socket = TcpStream::connect(addr).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(9))).unwrap();
+    socket.write_all(&hello).unwrap();
+    let answer = socket.read(&mut [0; 1]);
+    let heard = match &answer {
+        Ok(count) => *count == 0,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    };
+    assert!(heard, "{answer:?}");
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+}
