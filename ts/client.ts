@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { abortSignal, expected, flag, integer, oneOf, readOptions, text, texts } from './check.ts'
-import { type ErrorCode, isErrorCode, TorrentError } from './errors.ts'
+import { TorrentError } from './errors.ts'
 import { Emitter } from './events.ts'
 import { get } from './http.ts'
-import type { LogFact } from './native/addon.d.ts'
+import { type LogEntry, toLogEntry, type Warning } from './log.ts'
 import { dial } from './native/dial.ts'
 import { NativeEngine } from './native/engine.ts'
 import { checkBencode, setLog } from './native/parse.ts'
 import type { Settings } from './settings.ts'
 import { load, type TorrentSource } from './source.ts'
 import { readTiers, type TrackerTiers } from './tiers.ts'
-import { attach, type LogEntry, type Torrent, type Warning } from './torrent.ts'
+import { attach, type Torrent } from './torrent.ts'
 import { splitEndpoint } from './tracker/address.ts'
 import { Line } from './tracker/announces.ts'
 import type { Host, TrackerLimits } from './tracker/host.ts'
@@ -386,10 +386,6 @@ function peerAddress(address: string): string {
   const parts = splitEndpoint(address)
   if (!parts || parts.port === 0) throw expected('peers', 'addresses of the form ip:port', address)
   return address
-}
-
-function toLogEntry({ time, kind, peer, piece, code, message }: LogFact): LogEntry {
-  return { time, kind, peer, piece, code: isErrorCode(code) ? code : (null as ErrorCode | null), message }
 }
 
 function trackerLimits(values: Values): TrackerLimits {

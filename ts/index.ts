@@ -10,21 +10,12 @@ export { ERROR_CODES, type ErrorCode, TorrentError } from './errors.ts'
 export { Emitter, type EventMap, type Listener } from './events.ts'
 export type { InfoHash } from './facts.ts'
 export { File, type StreamOptions } from './file.ts'
+export type { LogEntry, TorrentEvents, TrackerReply, Warning } from './log.ts'
 export { setLog } from './native/parse.ts'
 export type { Peer } from './peer.ts'
+export type { CheckProgress, CheckResult, Phase, Progress, WaitOptions } from './progress.ts'
 export { SETTINGS, type SettingDef, type Settings, type SettingUnit } from './settings.ts'
 export type { TorrentSource } from './source.ts'
 export type { TrackerTiers } from './tiers.ts'
-export {
-  type CheckProgress,
-  type CheckResult,
-  type LogEntry,
-  type Phase,
-  type Progress,
-  Torrent,
-  type TorrentEvents,
-  type TrackerReply,
-  type WaitOptions,
-  type Warning,
-} from './torrent.ts'
+export { Torrent } from './torrent.ts'
 export { VERSION } from './version.ts'

@@ -1,139 +1,22 @@
 import { Bits } from './bits.ts'
 import { abortSignal, callback, readOptions, text } from './check.ts'
-import { type ErrorCode, isErrorCode, TorrentError } from './errors.ts'
+import { TorrentError } from './errors.ts'
 import { Emitter } from './events.ts'
 import { Facts, type InfoHash } from './facts.ts'
 import { File, type FileHost } from './file.ts'
-import type { LogFact, TorrentInfo, TorrentState } from './native/addon.d.ts'
+import { type TorrentEvents, type TrackerReply, toLogEntry, type Warning } from './log.ts'
+import type { TorrentInfo, TorrentState } from './native/addon.d.ts'
 import { fromFault } from './native/call.ts'
 import type { NativeEngine, TorrentSink } from './native/engine.ts'
 import { buildMagnet } from './native/parse.ts'
 import { unpackPeers } from './native/unpack.ts'
 import { withOfflineEngine } from './offline.ts'
 import type { Peer } from './peer.ts'
+import type { CheckProgress, CheckResult, Phase, Progress, WaitOptions } from './progress.ts'
 import { type Loaded, load, type TorrentSource } from './source.ts'
 import { tell } from './tell.ts'
 import { Values } from './values.ts'
 import { abortable, Bell, throwIfAborted } from './wait.ts'
-
-/** What a torrent is doing. `detached`: it has no client; `removed`: it had one. */
-export type Phase = 'metadata' | 'checking' | 'paused' | 'downloading' | 'seeding' | 'failed' | 'detached' | 'removed'
-
-/** How far a torrent is. */
-export interface Progress {
-  readonly phase: Phase
-  /** Bytes verified and written. */
-  readonly verified: number
-  /** Bytes of all content; 0 before the metadata is known. */
-  readonly total: number
-  /** Bytes that are safe on disk, whatever happens to the machine. */
-  readonly durable: number
-  /** Payload received per second, bytes. */
-  readonly rate: number
-  /** Payload sent per second, bytes. */
-  readonly uploadRate: number
-  /** Payload received since the torrent was added, bytes. */
-  readonly downloaded: number
-  /** Payload sent since the torrent was added, bytes. */
-  readonly uploaded: number
-  /** Bytes received that were of no use or failed their hash. */
-  readonly wasted: number
-  /** Connected peers. */
-  readonly peers: number
-  /** Connected peers that have everything. */
-  readonly seeds: number
-  /** Pieces looked at by a check that is running; null when none is. */
-  readonly checked: number | null
-  /** Pieces verified. */
-  readonly have: number
-  /** Pieces of the torrent. */
-  readonly pieces: number
-  /** Seconds until everything is there at this rate; null when that cannot be said. */
-  readonly timeLeft: number | null
-}
-
-/** How far a check is. */
-export interface CheckProgress {
-  /** Pieces looked at. */
-  readonly checked: number
-  /** Pieces of the torrent. */
-  readonly pieces: number
-}
-
-/** What a check found. */
-export interface CheckResult {
-  /** Pieces that are right. */
-  readonly have: number
-  /** Pieces of the torrent. */
-  readonly pieces: number
-  /** Which: wire order, the highest bit of the first byte is piece 0. */
-  readonly bitfield: Uint8Array
-}
-
-/** Something that happened, for a log. */
-export interface LogEntry {
-  /** Microseconds since the engine started. */
-  readonly time: number
-  /** What: `peer-joined`, `peer-left`, `piece-failed`, … */
-  readonly kind: string
-  /** The peer, `ip:port`. */
-  readonly peer: string | null
-  readonly piece: number | null
-  readonly code: ErrorCode | null
-  /** One line for a person; may be empty. */
-  readonly message: string
-}
-
-/** What a tracker answered. */
-export interface TrackerReply {
-  readonly tracker: string
-  /** Peers it named. */
-  readonly peers: number
-  readonly seeds: number | null
-  readonly leeches: number | null
-  /** Milliseconds until the next announce. */
-  readonly interval: number
-  /** Our address as the tracker sees it. */
-  readonly externalIp: string | null
-}
-
-/** Something that is not right and that does not stop anything. */
-export interface Warning {
-  readonly code: ErrorCode
-  readonly message: string
-  /** The tracker it is about. */
-  readonly tracker: string | null
-}
-
-/** The events of a torrent. All are past: the torrent's properties say the same. */
-export interface TorrentEvents {
-  /** It does something else now. */
-  changed: { readonly phase: Phase; readonly previous: Phase }
-  /** A magnet link's metadata is known. */
-  metadataReceived: { readonly name: string }
-  /** A check ended, or the first one did not find anything to check. */
-  checked: { readonly have: number; readonly pieces: number }
-  /** Pieces were verified and written. */
-  verified: { readonly pieces: readonly number[] }
-  /** Every wanted byte is verified, on disk and durable. */
-  completed: { readonly downloaded: number }
-  /** It stopped; `error` says why. */
-  failed: { readonly error: TorrentError }
-  /** A tracker answered. */
-  announced: TrackerReply
-  /** Something is not right; the torrent goes on. */
-  warned: Warning
-  /** Anything worth a line in a log. */
-  happened: LogEntry
-  /** The client has forgotten it; its files stay. */
-  removed: { readonly error: TorrentError }
-}
-
-/** What `start`, `check` and other waiting methods take. */
-export interface WaitOptions {
-  /** Ends the wait with `ERR_ABORTED`. */
-  readonly signal?: AbortSignal | undefined
-}
 
 /** @internal What ties a torrent to an engine. */
 export interface Attachment {
@@ -627,7 +510,3 @@ export function attach(engine: NativeEngine, loaded: Loaded, values: Values, spe
 }
 
 function nothing(): void {}
-
-function toLogEntry({ time, kind, peer, piece, code, message }: LogFact): LogEntry {
-  return { time, kind, peer, piece, code: isErrorCode(code) ? code : null, message }
-}

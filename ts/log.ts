@@ -1,0 +1,67 @@
+import { type ErrorCode, isErrorCode, type TorrentError } from './errors.ts'
+import type { LogFact } from './native/addon.d.ts'
+import type { Phase } from './progress.ts'
+
+/** Something that happened, for a log. */
+export interface LogEntry {
+  /** Microseconds since the engine started. */
+  readonly time: number
+  /** What: `peer-joined`, `peer-left`, `piece-failed`, … */
+  readonly kind: string
+  /** The peer, `ip:port`. */
+  readonly peer: string | null
+  readonly piece: number | null
+  readonly code: ErrorCode | null
+  /** One line for a person; may be empty. */
+  readonly message: string
+}
+
+/** What a tracker answered. */
+export interface TrackerReply {
+  readonly tracker: string
+  /** Peers it named. */
+  readonly peers: number
+  readonly seeds: number | null
+  readonly leeches: number | null
+  /** Milliseconds until the next announce. */
+  readonly interval: number
+  /** Our address as the tracker sees it. */
+  readonly externalIp: string | null
+}
+
+/** Something that is not right and that does not stop anything. */
+export interface Warning {
+  readonly code: ErrorCode
+  readonly message: string
+  /** The tracker it is about. */
+  readonly tracker: string | null
+}
+
+/** The events of a torrent. All are past: the torrent's properties say the same. */
+export interface TorrentEvents {
+  /** It does something else now. */
+  changed: { readonly phase: Phase; readonly previous: Phase }
+  /** A magnet link's metadata is known. */
+  metadataReceived: { readonly name: string }
+  /** A check ended, or the first one did not find anything to check. */
+  checked: { readonly have: number; readonly pieces: number }
+  /** Pieces were verified and written. */
+  verified: { readonly pieces: readonly number[] }
+  /** Every wanted byte is verified, on disk and durable. */
+  completed: { readonly downloaded: number }
+  /** It stopped; `error` says why. */
+  failed: { readonly error: TorrentError }
+  /** A tracker answered. */
+  announced: TrackerReply
+  /** Something is not right; the torrent goes on. */
+  warned: Warning
+  /** Anything worth a line in a log. */
+  happened: LogEntry
+  /** The client has forgotten it; its files stay. */
+  removed: { readonly error: TorrentError }
+}
+
+/** @internal */
+export function toLogEntry({ time, kind, peer, piece, code, message }: LogFact): LogEntry {
+  return { time, kind, peer, piece, code: isErrorCode(code) ? code : null, message }
+}
