@@ -239,7 +239,7 @@ impl SimDisk {
         while let Some((path, id)) = open.pop() {
             match state.inodes.get(id) {
                 Some(Inode::Dir { names, .. }) => {
-                    open.extend(names.iter().map(|(name, id)| ([&path[..], &[name.clone()]].concat(), *id)));
+                    open.extend(names.iter().map(|(name, id)| ([&path[..], std::slice::from_ref(name)].concat(), *id)));
                 }
                 _ => out.push(path),
             }

@@ -188,15 +188,11 @@ impl Side {
                     return Err(format!("sent wrong bytes of {block:?}"));
                 }
             }
-            Message::Reject(block) => {
-                if !self.answer(now, *block) {
-                    return Err(format!("rejected {block:?}, which nobody asked for"));
-                }
+            Message::Reject(block) if !self.answer(now, *block) => {
+                return Err(format!("rejected {block:?}, which nobody asked for"));
             }
-            Message::Have(piece) => {
-                if truth.sound && !(truth.has)(*piece) {
-                    return Err(format!("announced {piece:?}, which it does not have"));
-                }
+            Message::Have(piece) if truth.sound && !(truth.has)(*piece) => {
+                return Err(format!("announced {piece:?}, which it does not have"));
             }
             Message::Bitfield(bytes) => {
                 let field = Bitfield::from_bytes(bytes, truth.layout.piece_count());

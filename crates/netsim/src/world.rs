@@ -799,7 +799,6 @@ impl World {
             let Some(it) = self.links.get_mut(&link) else { return };
             let end = &mut it.ends[to];
             let n = plan.fill(&end.unread.make_contiguous()[..cut]);
-            drop(plan);
             if n == 0 {
                 // Nothing may be read now: the socket stays full for a while.
                 if !std::mem::replace(&mut end.reading, true) {
