@@ -31,7 +31,7 @@ pub enum ConnError {
     /// Bits behind the last piece are set.
     #[error("bitfield with spare bits set")]
     SpareBits,
-    /// A second BITFIELD, HAVE_ALL or HAVE_NONE, or one after HAVE or REQUEST (BEPs 3 and 6).
+    /// HAVE_NONE behind BITFIELD, HAVE_ALL, HAVE or REQUEST, or a second one (BEP 6).
     #[error("message {id} is only allowed once, before any have or request")]
     LateBitfield {
         /// The message's id.

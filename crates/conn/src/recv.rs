@@ -467,7 +467,7 @@ impl Receiver {
         match id {
             id::PIECE => return self.begin_block(announced(head), sink),
             id::BITFIELD => {
-                self.only_once(id)?;
+                self.bitfield_allowed = false;
                 self.stage = Stage::Body { extended: None, len: len.saturating_sub(1) as usize };
             }
             id::EXTENDED => {
@@ -499,8 +499,9 @@ impl Receiver {
         }
     }
 
-    /// BITFIELD, HAVE_ALL and HAVE_NONE: one of them, once, in front of every HAVE and REQUEST. Chokes, extended messages
-    /// and PORT may come first: real clients send them so.
+    /// HAVE_NONE: once, in front of every BITFIELD, HAVE and REQUEST. Chokes, extended messages and PORT may come first:
+    /// real clients send them so. BITFIELD and HAVE_ALL may come again: aria2 sends them in place of many HAVEs, and the
+    /// swarm counts them like these.
     fn only_once(&mut self, id: u8) -> Result<(), ConnError> {
         if !mem::replace(&mut self.bitfield_allowed, false) {
             return Err(ConnError::LateBitfield { id });
@@ -510,8 +511,7 @@ impl Receiver {
 
     fn end_fixed(&mut self, message: &Message<'_>, sink: &mut Sink<'_>) -> Result<(), ConnError> {
         match message {
-            Message::Have(_) | Message::Request(_) => self.bitfield_allowed = false,
-            Message::HaveAll => self.only_once(id::HAVE_ALL)?,
+            Message::Have(_) | Message::Request(_) | Message::HaveAll => self.bitfield_allowed = false,
             Message::HaveNone => self.only_once(id::HAVE_NONE)?,
             // Without BEP 6 a choke drops all requests; with it each is still answered.
             Message::Choke if !self.is_fast() => self.requests.give_up_all(sink.limits.tolerated),

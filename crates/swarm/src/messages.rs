@@ -11,6 +11,9 @@ use crate::peer::{Field, Has};
 use crate::requests::Window;
 use crate::swarm::Swarm;
 
+/// Bytes of a HAVE on the wire.
+const HAVE_BYTES: u64 = 9;
+
 impl Swarm {
     pub(crate) fn on_message(&mut self, now: Time, key: PeerKey, message: Message<'_>) {
         let Some(peer) = self.peers.get(&key) else { return };
@@ -115,7 +118,7 @@ impl Swarm {
     fn on_field(&mut self, now: Time, key: PeerKey, named: Field) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         if peer.named || peer.late {
-            return self.close(now, key, Reason::Protocol("the pieces were named twice or too late"));
+            return self.on_late_field(now, key, named);
         }
         peer.named = true;
         let field = match (&mut peer.has, named) {
@@ -141,5 +144,29 @@ impl Swarm {
         peer.has = Has::Known(field);
         self.update_interest(now, key);
         self.check_both_complete(now, key);
+    }
+
+    /// The peer names its pieces again: aria2 does so in place of many HAVEs. It is worth the HAVEs that it stands for,
+    /// and counts as many as fill its bytes, so that a flood of them ends like a flood of HAVEs.
+    fn on_late_field(&mut self, now: Time, key: PeerKey, named: Field) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let Has::Known(known) = &peer.has else {
+            return self.close(now, key, Reason::Protocol("the pieces were named twice or too late"));
+        };
+        let field = match named {
+            Field::All => Bitfield::all(known.len()),
+            Field::None => return self.close(now, key, Reason::Protocol("pieces were had and are not")),
+            Field::Bytes(bytes) => match Bitfield::from_bytes(&bytes, known.len()) {
+                Ok(field) => field,
+                Err(_) => return self.close(now, key, Reason::Bitfield),
+            },
+        };
+        let news: Vec<PieceIndex> = field.iter().filter(|piece| !known.has(*piece)).collect();
+        peer.haves = peer.haves.saturating_add(u64::from(known.len()) / (8 * HAVE_BYTES) + 1);
+        let most = u64::from(known.len()).saturating_mul(u64::from(self.limits.haves_per_piece));
+        if peer.haves > most.saturating_add(u64::from(self.limits.haves_extra)) {
+            return self.close(now, key, Reason::HaveFlood);
+        }
+        news.into_iter().for_each(|piece| self.on_have_message(now, key, piece));
     }
 }

@@ -107,7 +107,8 @@ pub(crate) struct Window {
     size: u32,
     doubling: bool,
     flat: u32,
-    /// The shortest round trips of this epoch and of the one before.
+    /// The shortest round trips of this epoch and of the one before: means of rounds, because a peer that answers twice
+    /// a second (Transmission) answers the few requests at once that come while it does.
     delay: Duration,
     delay_before: Duration,
     epoch: Time,
@@ -118,6 +119,8 @@ pub(crate) struct Window {
     since: Time,
     bytes: u64,
     blocks: u32,
+    /// The sum of this round's round trips.
+    waited: Duration,
 }
 
 impl Window {
@@ -135,6 +138,7 @@ impl Window {
             since: now,
             bytes: 0,
             blocks: 0,
+            waited: Duration::ZERO,
         }
     }
 
@@ -158,16 +162,20 @@ impl Window {
     pub(crate) fn block(&mut self, now: Time, bytes: u64, round_trip: Duration, ceiling: u32, limits: &Limits) {
         let floor = limits.requests_floor.max(1);
         let ceiling = ceiling.min(limits.requests_max).max(1);
-        self.delay = self.delay.min(round_trip);
+        self.waited = self.waited.saturating_add(round_trip);
         self.bytes = self.bytes.saturating_add(bytes);
         self.blocks = self.blocks.saturating_add(1);
         // One more for each block doubles the window in each round trip.
         let grown = if self.doubling { self.size.saturating_add(1).max(floor) } else { self.size };
         self.size = grown.min(ceiling);
         let span = now.since(self.since);
-        if span < self.delay.min(self.delay_before).max(ROUND) || (self.blocks < ROUND_BLOCKS && span < LONG_ROUND) {
+        let mean = self.waited / self.blocks.max(1);
+        let shortest = self.delay.min(self.delay_before);
+        let least = if shortest == Duration::MAX { mean } else { shortest };
+        if span < least.max(ROUND) || (self.blocks < ROUND_BLOCKS && span < LONG_ROUND) {
             return;
         }
+        self.delay = self.delay.min(mean);
         let round = self.bytes.saturating_mul(1_000_000) / (span.as_micros() as u64).max(1);
         self.rate = if self.rate == 0 { round } else { (self.rate.saturating_mul(3).saturating_add(round)) / 4 };
         if round > self.last_round.saturating_add(self.last_round / 4) {
@@ -179,7 +187,7 @@ impl Window {
         }
         if !self.doubling {
             if now.since(self.epoch) >= EPOCH {
-                (self.delay_before, self.delay) = (self.delay, round_trip);
+                (self.delay_before, self.delay) = (self.delay, mean);
                 (self.epoch, self.drain) = (now, DRAIN);
             }
             let shortest = self.delay.min(self.delay_before).max(limits.delay_floor);
@@ -194,6 +202,32 @@ impl Window {
         // A peer so slow that the floor would time out gets what it can send in time.
         let in_time = u128::from(self.rate) * limits.request_timeout.as_micros() / 1_000_000 / u128::from(BLOCK_LEN);
         self.size = self.size.min(u32::try_from(in_time).unwrap_or(u32::MAX).max(1));
-        (self.since, self.bytes, self.blocks) = (now, 0, 0);
+        (self.since, self.bytes, self.blocks, self.waited) = (now, 0, 0, Duration::ZERO);
+    }
+}
+
+#[cfg(test)]
+#[path = "../tests/rig/limits.rs"]
+mod limits;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Answers as Transmission does: what was asked is sent twice a second, and every sixth time the last requests, which
+    /// come while it sends, are answered at once.
+    #[test]
+    fn a_peer_that_answers_twice_a_second_gets_a_window_for_its_rate() {
+        let limits = super::limits::limits();
+        let mut window = Window::new(Time::ZERO, &limits);
+        for pulse in 1..80_u64 {
+            let now = Time(pulse * 500_000);
+            for block in 0..window.size() {
+                let late = pulse % 6 == 0 && block < 4;
+                let round_trip = Duration::from_millis(if late { 1 } else { 500 });
+                window.block(now, u64::from(BLOCK_LEN), round_trip, 250, &limits);
+            }
+        }
+        assert!(window.size() >= 100, "{}", window.size());
     }
 }

@@ -65,7 +65,7 @@ fn pieces_are_named_as_the_peer_understands_it() {
 }
 
 #[test]
-fn row_28_bitfields_are_exact_and_come_once_and_first() {
+fn row_28_bitfields_are_exact_and_late_ones_count_as_haves() {
     let good = [0xff, 0xff, 0xf0];
     let say = |messages: &[Message<'_>]| {
         let mut rig = leech();
@@ -77,11 +77,20 @@ fn row_28_bitfields_are_exact_and_come_once_and_first() {
     assert_eq!(say(&[Message::Bitfield(&good[..2])]), Some(Reason::Bitfield));
     assert_eq!(say(&[Message::Bitfield(&[0xff, 0xff, 0xf0, 0])]), Some(Reason::Bitfield));
     assert_eq!(say(&[Message::Bitfield(&[0xff, 0xff, 0xf1])]), Some(Reason::Bitfield));
-    assert!(is_protocol(say(&[Message::Bitfield(&good), Message::Bitfield(&good)])));
-    assert!(is_protocol(say(&[Message::HaveAll, Message::Bitfield(&good)])));
-    assert!(is_protocol(say(&[Message::HaveNone, Message::HaveAll])));
-    assert!(is_protocol(say(&[Message::Have(piece(1)), Message::Bitfield(&good)])));
-    assert!(is_protocol(say(&[Message::Request(block(0, 0)), Message::HaveAll])));
+    for first in [Message::Bitfield(&[0x80, 0, 0]), Message::HaveNone, Message::Have(piece(1)), Message::HaveAll] {
+        for late in [Message::Bitfield(&good), Message::HaveAll] {
+            let mut rig = leech();
+            let peer = rig.join(true);
+            rig.say(peer, first);
+            rig.say(peer, late);
+            assert_eq!(rig.closed(peer), None, "{first:?} {late:?}");
+            let seed = rig.swarm.peers().find(|other| other.peer == peer).is_some_and(|other| other.seed);
+            assert!(seed, "{first:?} {late:?}");
+        }
+        assert!(is_protocol(say(&[first, Message::HaveNone])));
+    }
+    assert_eq!(say(&[Message::HaveAll, Message::Bitfield(&good[..2])]), Some(Reason::Bitfield));
+    assert_eq!(say(&vec![Message::HaveAll; 20_000]), Some(Reason::HaveFlood));
     let other = [Message::Port(1), Message::Extended { id: 0, payload: b"de" }, Message::Interested, Message::HaveAll];
     assert_eq!(say(&other), None, "others may come before");
     assert_eq!(Reason::Bitfield.code(), Code::PeerBitfield);
