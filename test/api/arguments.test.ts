@@ -1,3 +1,6 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Client, createTorrent, ERROR_CODES, SETTINGS, setLog, Torrent, TorrentError } from '../../ts/index.ts'
@@ -13,6 +16,9 @@ beforeAll(async () => {
 })
 
 afterAll(() => here.close())
+
+// An option that is not the path leaves the working directory: that must not be the project's.
+beforeAll(() => process.chdir(mkdtempSync(join(tmpdir(), 'bitlode-arguments-'))))
 
 /** Values that are nothing that any option takes, except where its type is that of the value. */
 const strange = fc.oneof(
