@@ -1,4 +1,5 @@
 // We fetch from each foreign client and each fetches from us; bytes are compared on disk.
+import { createHash } from 'node:crypto'
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -103,8 +104,12 @@ async function stage(shape: string, tracked: boolean, act: (cast: Cast) => Promi
   }
 }
 
-async function expectSame(content: Content, into: string): Promise<void> {
+/** The SHA-256 of a file without bytes, which Transmission does not make. */
+const empty = createHash('sha256').digest('hex')
+
+async function expectSame(content: Content, into: string, by?: Foreign): Promise<void> {
   const want = await digest(content.folder, content)
+  if (by?.name === 'transmission') for (const [path, hash] of want) if (hash === empty) want.delete(path)
   expect(want.size).toBeGreaterThan(0)
   expect(await digest(into, content), into).toEqual(want)
 }
@@ -155,7 +160,7 @@ async function serve(cast: Cast, foreign: Foreign, shards?: number): Promise<voi
   await done
   // libtorrent says done up to half a second before its last bytes are in the file: it is stopped, then looked at.
   await running.stop()
-  await expectSame(content, into)
+  await expectSame(content, into, foreign)
   report('we seed to', foreign, content, begun)
 }
 
@@ -219,7 +224,10 @@ describe.skipIf(reason !== null)(`transfers ${reason ?? ''}`, () => {
         await client.seed(network, job(cast, `seed ${client.name}`, content.folder, network.host()))
       await Promise.all([...ours.map(({ done }) => done), ...theirs.map(({ done }) => done)])
       await Promise.all(theirs.map(({ running }) => running.stop()))
-      for (const path of folders) await expectSame(content, path)
+      for (const path of folders) {
+        const by = clients.find(({ name }) => path.endsWith(`/${name.replaceAll(' ', '-')}`))
+        await expectSame(content, path, by)
+      }
       const seconds = ((performance.now() - begun) / 1000).toFixed(1)
       process.stdout.write(
         `interop: a swarm of 5 leechers and 2 seeders of ours, leechers ${clients.map(named).join(', ')}, ` +
