@@ -49,7 +49,7 @@ export const ours = {
     const actor = stage.start('bitlode download', [...words, ...peers.flatMap((peer) => ['--peer', peer])], {
       env: watch ? { LOOPWATCH: watch } : {},
     })
-    return { actor, done: actor.line(event('done'), 600) }
+    return { actor, done: actor.line(event('done'), 300) }
   },
 }
 
@@ -69,7 +69,7 @@ function libtorrent(tuned) {
     seed: (stage, job) => start(stage, 'seed', job),
     async leech(stage, job) {
       const actor = await start(stage, 'leech', { ...job, folder: job.into })
-      return { actor, done: actor.line(event('done'), 600) }
+      return { actor, done: actor.line(event('done'), 300) }
     },
   }
 }
@@ -92,7 +92,7 @@ export const aria2 = {
   },
   async leech(stage, { torrent, into, host, state }) {
     const actor = stage.start('aria2 leech', ['aria2c', ...aria2Options(host, into, state), torrent])
-    return { actor, done: actor.line((line) => /BT-COMPLETE/.test(line) || null, 600) }
+    return { actor, done: actor.line((line) => /BT-COMPLETE|Download complete/i.test(line) || null, 300) }
   },
 }
 
@@ -147,7 +147,7 @@ export const webtorrent = {
       'webtorrent leech',
       webtorrentCommand({ mode: 'leech', torrent, path: into, host, peers }),
     )
-    return { actor, done: actor.line(event('done'), 600) }
+    return { actor, done: actor.line(event('done'), 300) }
   },
 }
 

@@ -68,7 +68,8 @@ const pairs = [
   [lt, sink],
   [lt, ours],
   [ours, lt],
-  [aria2, aria2],
+  [aria2, lt],
+  [lt, aria2],
   [webtorrent, webtorrent],
 ].filter(([seeder, leecher]) => !values.only || `${seeder.name}>${leecher.name}`.includes(values.only))
 
@@ -88,12 +89,14 @@ async function transfer(seeder, leecher, { torrent, name, folder, digest }) {
   try {
     const [a, b] = [stage.host(), stage.host()]
     let used = torrent
-    if (seeder.needsTracker) used = await tracked(stage, torrent)
+    if (seeder.needsTracker || leecher.needsTracker) used = await tracked(stage, torrent)
     const watch = join(scratch, 'loop.json')
     rmSync(watch, { force: true })
     const content = join(folder, name)
     const up = await seeder.seed(stage, { torrent: used, folder, content, host: a, state: join(scratch, 'state-a') })
-    const sampler = stage.sample()
+    // What a seeder spends before it is ready (checking, starting) is no part of seeding.
+    const before = up.usage().cpu
+    const sampler = await stage.sample()
     const {
       actor: down,
       done,
@@ -117,7 +120,7 @@ async function transfer(seeder, leecher, { torrent, name, folder, digest }) {
     return {
       seconds,
       rate: bytes / GB / seconds,
-      seed: seedUse.cpu / (bytes / GB),
+      seed: (seedUse.cpu - before) / (bytes / GB),
       leech: (leechUse?.cpu ?? sinkCpu) / (bytes / GB),
       rss: leechUse?.rss ?? 0,
       seedRss: seedUse.rss,

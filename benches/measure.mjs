@@ -115,8 +115,9 @@ export class Stage {
   }
 
   /** Samples the loopback counter every 10 ms; `stop()` gives the seconds between the first and the last payload. */
-  sample() {
+  async sample() {
     const sampler = this.start('sampler', [process.execPath, here('sampler.mjs')])
+    await sampler.line((text) => text === 'sampling' || null, 20)
     return {
       async stop() {
         await sampler.stop('SIGTERM')

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 
 const samples = []
 const read = () => Number(/lo:\s*(\d+)/.exec(readFileSync('/proc/net/dev', 'utf8'))?.[1] ?? 0)
+samples.push([performance.now(), read()])
+process.stdout.write('sampling\n')
 const timer = setInterval(() => samples.push([performance.now(), read()]), 10)
 process.on('SIGTERM', () => {
   clearInterval(timer)
