@@ -177,8 +177,6 @@ export const SETTINGS = {
   memory: { default: 67108864, min: 1048576, max: 17179869184, unit: 'bytes', public: true },
   /** Files open at once; at most a quarter of the system's limit is used. */
   maxOpenFiles: { default: 256, min: 4, max: 65536, unit: 'count', public: true },
-  /** File descriptors left for state, listening and the application. */
-  reservedFds: { default: 32, min: 8, max: 1024, unit: 'count', public: false },
   /** How long a block waits in memory for its piece before it is written unverified. */
   spillAfter: { default: 2000, min: 100, max: 600000, unit: 'milliseconds', public: false },
   /** How long written data may wait until it is made durable. */
@@ -207,8 +205,6 @@ export const SETTINGS = {
   maxDiskThreads: { default: 4, min: 1, max: 64, unit: 'count', public: true },
   /** Bytes that one connection may move before the next one has its turn. */
   turnBytes: { default: 262144, min: 16384, max: 16777216, unit: 'bytes', public: false },
-  /** Messages that one connection may move before the next one has its turn. */
-  turnMessages: { default: 64, min: 1, max: 10000, unit: 'count', public: false },
   /** Records that the application takes over in one turn. */
   drainRecords: { default: 4096, min: 16, max: 65536, unit: 'count', public: false },
   /** Bytes that the application takes over in one turn. */

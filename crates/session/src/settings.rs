@@ -269,8 +269,6 @@ settings! {
     memory "memory": usize = 64 * MIB, MIB => 16 * GIB; Bytes Public;
     /// Files open at once; at most a quarter of the system's limit is used.
     max_open_files "maxOpenFiles": u32 = 256, 4 => 65_536; Count Public;
-    /// File descriptors left for state, listening and the application.
-    reserved_fds "reservedFds": u32 = 32, 8 => 1_024; Count Inner;
     /// How long a block waits in memory for its piece before it is written unverified.
     spill_after "spillAfter": Duration = 2 * SECOND, 100 => 10 * MINUTE; Milliseconds Inner;
     /// How long written data may wait until it is made durable.
@@ -302,8 +300,6 @@ settings! {
     max_disk_threads "maxDiskThreads": u16 = 4, 1 => 64; Count Public;
     /// Bytes that one connection may move before the next one has its turn.
     turn_bytes "turnBytes": usize = 256 * KIB, 16 * KIB => 16 * MIB; Bytes Inner;
-    /// Messages that one connection may move before the next one has its turn.
-    turn_messages "turnMessages": u32 = 64, 1 => 10_000; Count Inner;
     /// Records that the application takes over in one turn.
     drain_records "drainRecords": u32 = 4_096, 16 => 65_536; Count Inner;
     /// Bytes that the application takes over in one turn.
