@@ -264,7 +264,7 @@ impl Conn {
 
     /// Counters.
     pub fn stats(&self) -> Stats {
-        self.stats
+        Stats { messages: self.recv.progress().0, ..self.stats }
     }
 
     fn fail(&mut self, error: ConnError) {

@@ -39,6 +39,8 @@ pub enum Event {
 /// Counters of one connection, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {
+    /// Messages received to their end, keep-alives among them.
+    pub messages: u64,
     /// Payload of PIECE messages received, asked for or not.
     pub received_payload: u64,
     /// Everything else received.
