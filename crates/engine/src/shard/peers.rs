@@ -16,6 +16,8 @@ use bitlode_base::Time;
 
 /// Connections accepted in one turn.
 const ACCEPTS: usize = 64;
+/// Messages that one connection may bring in one turn, but for what came in the same read.
+const TURN_MESSAGES: u64 = 64;
 
 impl Shard {
     // Accepting
@@ -185,6 +187,7 @@ impl Shard {
 
     fn read_peer(&mut self, slot: u32) {
         let mut left = self.shared.settings.turn_bytes;
+        let mut last_message = None;
         let short_read_empties = self.shared.sys.short_read_empties();
         while left > 0 {
             let Some(socket) = self.sockets.get(slot) else { return };
@@ -206,8 +209,14 @@ impl Shard {
                     }
                     left = left.saturating_sub(count);
                     self.now = self.shared.now();
+                    let before = self.messages(carrier);
                     self.node.received(self.now, carrier, count);
                     self.drain();
+                    // Small messages cost more than their bytes.
+                    let last = *last_message.get_or_insert(before + TURN_MESSAGES);
+                    if self.messages(carrier) >= last {
+                        return;
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     socket.readable = false;
@@ -217,6 +226,11 @@ impl Shard {
                 Err(error) => return self.lost(slot, lost_code(&error)),
             }
         }
+    }
+
+    /// Messages that a carrier received so far.
+    fn messages(&self, carrier: CarrierId) -> u64 {
+        self.node.carrier_stats(carrier).map_or(0, |stats| stats.messages)
     }
 
     fn write_peer(&mut self, slot: u32) {

@@ -57,7 +57,7 @@ fn row_96_closing_in_the_middle_is_graceful_and_once() {
 }
 
 #[test]
-fn shutting_down_in_the_middle_ends_every_thread_and_rings_no_more() {
+fn row_103_shutting_down_in_the_middle_ends_every_thread_and_rings_no_more() {
     let (mut seeder, leecher, _, _source, _target) = busy();
     let before = Instant::now();
     assert!(leecher.engine.shutdown(Duration::from_secs(10)));
