@@ -1,5 +1,5 @@
 // What the task scripts share: where the project is, how a command is run, how tests are counted.
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -77,4 +77,10 @@ export function countVitest(file) {
     skipped: is('skipped', 'pending', 'todo', 'disabled').length,
     skips: is('skipped', 'pending', 'todo', 'disabled').map((test) => test.fullName),
   }
+}
+
+/** Arguments that let cargo share what the addon's build, which names its target, has compiled. */
+export function sharedTarget() {
+  const host = /^host: (.*)$/m.exec(execFileSync('rustc', ['-vV'], { encoding: 'utf8' }))?.[1]
+  return host ? ['--target', host] : []
 }

@@ -1,12 +1,22 @@
 // The long tier: npm run long NAME [-- options]. Each ends in `N passed, N failed`.
-import { run } from './lib.mjs'
+import { run, sharedTarget } from './lib.mjs'
 import { installPeers } from './peers.mjs'
 import { setup } from './setup.mjs'
 
 const tasks = {
   /** Simulated swarms; --seeds N, --from N. */
   netsim: (args) =>
-    cargo(['run', '--release', '-q', '-p', 'bitlode-netsim', '--', 'run', ...orElse(args, '--seeds', '2000')]),
+    cargo([
+      'run',
+      '--release',
+      '-q',
+      '-p',
+      'bitlode-netsim',
+      ...sharedTarget(),
+      '--',
+      'run',
+      ...orElse(args, '--seeds', '2000'),
+    ]),
   /** Each planted bug is caught within 100 seeds. */
   planted: () =>
     cargo([

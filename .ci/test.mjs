@@ -1,11 +1,14 @@
 // Runs test suites by name and prints their sum: node .ci/test.mjs [rust] [ts] [interop]
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { at, countCargo, countVitest, run, tool } from './lib.mjs'
+import { at, countCargo, countVitest, run, sharedTarget, tool } from './lib.mjs'
 import { setup } from './setup.mjs'
+
+/** The debug addon's features: with them nothing is compiled twice, and the failpoints are tested too. */
+const hooks = ['--features', 'bitlode-bindings/test-hooks']
 
 const suites = {
   async rust() {
-    const { code, output } = await run('cargo', ['test', '--workspace', '--no-fail-fast'])
+    const { code, output } = await run('cargo', ['test', '--workspace', '--no-fail-fast', ...sharedTarget(), ...hooks])
     return settle(code, countCargo(output))
   },
   ts: () => vitest('unit'),
