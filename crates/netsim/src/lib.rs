@@ -12,16 +12,22 @@
 //! | `tap.rs` | what honest peers say, held against the rules |
 //! | `villain.rs` | peers that mean harm |
 //! | `link.rs`, `peer.rs` | connections, honest peers |
-//! | `world.rs` | the queue of events, and what is promised |
+//! | `world.rs` | the queue of events, and what nodes want done |
+//! | `net.rs`, `bytes.rs`, `fate.rs` | how events come about |
+//! | `watch.rs` | what is promised |
 
+mod bytes;
 pub mod config;
 pub mod disk;
+mod fate;
 mod link;
+mod net;
 mod peer;
 pub mod plant;
 mod tap;
 pub mod torrent;
 mod villain;
+mod watch;
 mod world;
 
 pub use config::Config;
