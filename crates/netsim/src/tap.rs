@@ -62,7 +62,7 @@ impl Tap {
         bytes: &[u8],
         mut truth: Option<Truth<'_>>,
     ) -> Result<(), String> {
-        let fast = self.sides.iter().all(|side| side.shaken.is_none_or(|shaken| shaken.reserved.fast()));
+        let fast = self.fast();
         let Some(side) = self.sides.get_mut(from) else { return Ok(()) };
         let mut unread = std::mem::take(&mut side.unread);
         unread.extend_from_slice(bytes);
@@ -126,10 +126,15 @@ impl Tap {
         }
     }
 
-    /// A request that `of` should have answered by now.
+    /// Both ends speak the fast extension (BEP 6), or have not said yet.
+    fn fast(&self) -> bool {
+        self.sides.iter().all(|side| side.shaken.is_none_or(|shaken| shaken.reserved.fast()))
+    }
+
+    /// A request that `of` should have answered by now. Without the fast extension nothing has to be answered.
     pub(crate) fn overdue(&self, now: Time, of: usize) -> Option<String> {
         let side = self.sides.get(of)?;
-        if now.since(side.last_answer) < PATIENCE {
+        if !self.fast() || now.since(side.last_answer) < PATIENCE {
             return None;
         }
         let late = |times: &VecDeque<Time>| times.front().is_some_and(|asked| now.since(*asked) >= PATIENCE);
