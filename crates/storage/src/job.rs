@@ -82,13 +82,30 @@ impl From<StorageError> for Trouble {
 pub(crate) enum Done {
     Open(Result<Found, StorageError>),
     Begin(Result<(), StorageError>),
-    Piece { piece: PieceIndex, slabs: u32, result: Result<Hashed, Trouble> },
+    Piece {
+        piece: PieceIndex,
+        slabs: u32,
+        result: Result<Hashed, Trouble>,
+    },
     Barrier(Result<(), Trouble>),
     Finish(Result<(), Trouble>),
     /// `unreadable`: the first failure of the device; its piece counts as wrong. `error` ends the check.
-    Check { right: Vec<PieceIndex>, looked_at: u32, unreadable: Option<StorageError>, error: Option<StorageError> },
-    Read { id: u64, blocks: Vec<BlockRef>, result: Result<Vec<(BlockRef, Chunk)>, Trouble> },
-    Range { id: u64, pieces: std::ops::Range<u32>, result: Result<Vec<Chunk>, Trouble> },
+    Check {
+        right: Vec<PieceIndex>,
+        looked_at: u32,
+        unreadable: Option<StorageError>,
+        error: Option<StorageError>,
+    },
+    Read {
+        id: u64,
+        blocks: Vec<BlockRef>,
+        result: Result<Vec<(BlockRef, Chunk)>, Trouble>,
+    },
+    Range {
+        id: u64,
+        pieces: std::ops::Range<u32>,
+        result: Result<Vec<Chunk>, Trouble>,
+    },
 }
 
 /// What a piece job did.
@@ -152,7 +169,9 @@ impl fmt::Debug for Done {
             Done::Piece { piece, result, .. } => write!(f, "Piece({}, {:?})", piece.0, result.as_ref().map(|_| ())),
             Done::Barrier(result) => write!(f, "Barrier({result:?})"),
             Done::Finish(result) => write!(f, "Finish({result:?})"),
-            Done::Check { right, looked_at, error, .. } => write!(f, "Check({} of {looked_at}, {error:?})", right.len()),
+            Done::Check { right, looked_at, error, .. } => {
+                write!(f, "Check({} of {looked_at}, {error:?})", right.len())
+            }
             Done::Read { id, result, .. } => write!(f, "Read({id}, {:?})", result.as_ref().map(Vec::len)),
             Done::Range { id, result, .. } => write!(f, "Range({id}, {:?})", result.as_ref().map(Vec::len)),
         }
