@@ -12,6 +12,7 @@ mod portable;
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use crate::disk::{Access, Disk, Fault, Stat};
 
@@ -50,6 +51,15 @@ enum Kind {
     Portable(portable::Root),
 }
 
+/// An open file of [`RealDisk`].
+#[derive(Debug)]
+pub struct OpenFile {
+    file: File,
+    /// Held over a write: the system lets one thread at a time write to a file, and the others burn their processor time
+    /// while they wait for it. Here they sleep.
+    writing: Mutex<()>,
+}
+
 impl RealDisk {
     /// The disk, used in this way.
     pub fn new(mode: SysMode) -> RealDisk {
@@ -84,7 +94,7 @@ macro_rules! on {
 
 impl Disk for RealDisk {
     type Dir = Root;
-    type File = File;
+    type File = OpenFile;
 
     fn open_root(&self, path: &Path, create: bool) -> Result<Root, Fault> {
         if create {
@@ -105,8 +115,9 @@ impl Disk for RealDisk {
         }
     }
 
-    fn open(&self, root: &Root, path: &[&str], access: Access) -> Result<File, Fault> {
-        on!(root, open(path, access)).map_err(errno::fault)
+    fn open(&self, root: &Root, path: &[&str], access: Access) -> Result<OpenFile, Fault> {
+        let file = on!(root, open(path, access)).map_err(errno::fault)?;
+        Ok(OpenFile { file, writing: Mutex::new(()) })
     }
 
     fn make_dir(&self, root: &Root, path: &[&str]) -> Result<bool, Fault> {
@@ -137,22 +148,22 @@ impl Disk for RealDisk {
         on!(root, free_space()).map_err(errno::fault)
     }
 
-    fn file_stat(&self, file: &File) -> Result<Stat, Fault> {
-        file.metadata().map(|meta| portable::stat(&meta)).map_err(errno::fault)
+    fn file_stat(&self, file: &OpenFile) -> Result<Stat, Fault> {
+        file.file.metadata().map(|meta| portable::stat(&meta)).map_err(errno::fault)
     }
 
-    fn read(&self, file: &File, into: &mut [IoSliceMut<'_>], offset: u64) -> Result<usize, Fault> {
+    fn read(&self, file: &OpenFile, into: &mut [IoSliceMut<'_>], offset: u64) -> Result<usize, Fault> {
         #[cfg(target_os = "linux")]
         if self.native() {
-            return retry(|| linux::read(file, into, offset));
+            return retry(|| linux::read(&file.file, into, offset));
         }
-        retry(|| portable::read(file, into, offset))
+        retry(|| portable::read(&file.file, into, offset))
     }
 
-    fn read_cached(&self, file: &File, into: &mut [IoSliceMut<'_>], offset: u64) -> Result<Option<usize>, Fault> {
+    fn read_cached(&self, file: &OpenFile, into: &mut [IoSliceMut<'_>], offset: u64) -> Result<Option<usize>, Fault> {
         #[cfg(target_os = "linux")]
         if self.native() {
-            return match retry(|| linux::read_cached(file, into, offset)) {
+            return match retry(|| linux::read_cached(&file.file, into, offset)) {
                 Ok(n) => Ok(n),
                 Err(fault) => Err(fault),
             };
@@ -161,16 +172,17 @@ impl Disk for RealDisk {
         Ok(None)
     }
 
-    fn write(&self, file: &File, from: &[IoSlice<'_>], offset: u64) -> Result<usize, Fault> {
+    fn write(&self, file: &OpenFile, from: &[IoSlice<'_>], offset: u64) -> Result<usize, Fault> {
+        let _turn = file.writing.lock().unwrap_or_else(PoisonError::into_inner);
         #[cfg(target_os = "linux")]
         if self.native() {
-            return retry(|| linux::write(file, from, offset));
+            return retry(|| linux::write(&file.file, from, offset));
         }
-        retry(|| portable::write(file, from, offset))
+        retry(|| portable::write(&file.file, from, offset))
     }
 
-    fn sync(&self, file: &File) -> Result<(), Fault> {
-        retry(|| file.sync_data())
+    fn sync(&self, file: &OpenFile) -> Result<(), Fault> {
+        retry(|| file.file.sync_data())
     }
 }
 
