@@ -73,6 +73,12 @@ const pairs = [
   [webtorrent, webtorrent],
 ].filter(([seeder, leecher]) => !values.only || `${seeder.name}>${leecher.name}`.includes(values.only))
 
+/** The smallest of what was measured; NaN when nothing was. */
+const least = (...figures) => {
+  const measured = figures.filter((figure) => !Number.isNaN(figure))
+  return measured.length > 0 ? Math.min(...measured) : Number.NaN
+}
+
 const hash = async (path) => {
   const sum = createHash('sha256')
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) sum.update(chunk)
@@ -275,10 +281,8 @@ try {
       return list.length > 0 ? median(list.map((run) => run[key])) : Number.NaN
     }
     const both = (actor) => of(actor, actor, 'seed') + of(actor, actor, 'leech')
-    const best = Math.min(...[both(lt), both(ltTuned)].filter((value) => !Number.isNaN(value)))
-    const ltSeconds = Math.min(
-      ...[of(lt, lt, 'seconds'), of(ltTuned, ltTuned, 'seconds')].filter((value) => !Number.isNaN(value)),
-    )
+    const best = least(both(lt), both(ltTuned))
+    const ltSeconds = least(of(lt, lt, 'seconds'), of(ltTuned, ltTuned, 'seconds'))
     const floor = Object.fromEntries(
       Object.entries(floors).map(([key, list]) => [key, list.length > 0 ? median(list) : Number.NaN]),
     )
