@@ -23,6 +23,9 @@ enum State {
     Waiting(Time, u64),
     Dialling,
     Connected,
+    /// It misbehaved: only the user may have it called again.
+    Shunned,
+    /// It is ours, or banned.
     Never,
 }
 
@@ -60,26 +63,28 @@ impl Candidates {
         self.dialling
     }
 
-    /// Takes an address in, if there is room; a full list gives up one that failed before.
+    /// Takes an address in, if there is room; a full list gives up one that failed before, and for one that the user typed
+    /// any other. Typed again, an address is called at once, whatever came of it before.
     pub(crate) fn add(&mut self, now: Time, candidate: Candidate, max: usize) {
         let Candidate { addr, source } = candidate;
         if addr.port() == 0 || addr.ip().is_unspecified() || addr.ip().is_multicast() {
             return;
         }
+        let manual = source == Source::Manual;
         if let Some(known) = self.known.get_mut(&addr) {
-            if source == Source::Manual && known.source != Source::Manual {
-                known.source = source;
-                if matches!(known.state, State::Waiting(..)) {
+            if manual {
+                (known.source, known.fails) = (source, 0);
+                if matches!(known.state, State::Waiting(..) | State::Shunned) {
                     self.wait(addr, now);
                 }
             }
             return;
         }
         if self.known.len() >= max {
-            let worst = self.queue.last().map(|(_, _, worst)| *worst);
-            let Some(worst) = worst.filter(|worst| self.known.get(worst).is_some_and(|known| known.fails > 0)) else {
-                return;
-            };
+            let gives_way = |known: &Known| known.source != Source::Manual && (manual || known.fails > 0);
+            let mut last_first = self.queue.iter().rev().map(|(_, _, addr)| *addr);
+            let worst = last_first.find(|addr| self.known.get(addr).is_some_and(gives_way));
+            let Some(worst) = worst else { return };
             self.forget(worst);
         }
         let state = State::Never;
@@ -164,6 +169,24 @@ impl Candidates {
 
     /// Never call this address.
     pub(crate) fn never(&mut self, addr: SocketAddr) {
+        self.end(addr, State::Never);
+    }
+
+    /// Do not call this address unless the user types it again.
+    pub(crate) fn shun(&mut self, addr: SocketAddr) {
+        self.end(addr, State::Shunned);
+    }
+
+    /// Nothing was wrong with the connection that just ended: it may be made again at once.
+    pub(crate) fn renew(&mut self, now: Time, addr: SocketAddr, limits: &Limits) {
+        let Some(known) = self.known.get(&addr) else { return };
+        let may = known.source == Source::Manual || known.attempts.len() < limits.dials_per_hour.max(1) as usize;
+        if may && matches!(known.state, State::Waiting(..)) {
+            self.wait(addr, now);
+        }
+    }
+
+    fn end(&mut self, addr: SocketAddr, state: State) {
         let known = self.known.entry(addr).or_insert(Known {
             source: Source::Incoming,
             state: State::Never,
@@ -173,7 +196,7 @@ impl Candidates {
         });
         let dialling = known.state == State::Dialling;
         self.dialling -= usize::from(dialling);
-        if let State::Waiting(at, order) = std::mem::replace(&mut known.state, State::Never) {
+        if let State::Waiting(at, order) = std::mem::replace(&mut known.state, state) {
             self.queue.remove(&(at, order, addr));
         }
     }
@@ -230,8 +253,9 @@ impl Candidates {
                 self.queue.remove(&(at, order, addr));
             }
             State::Dialling => self.dialling -= 1,
-            State::Never if matches!(state, State::Connected) => known.state = State::Never,
-            State::Connected | State::Never => {}
+            // It called us, or we do not call it: that changes nothing.
+            before @ (State::Shunned | State::Never) if matches!(state, State::Connected) => known.state = before,
+            State::Connected | State::Shunned | State::Never => {}
         }
         if let State::Waiting(at, order) = state {
             self.queue.insert((at, order, addr));

@@ -296,8 +296,13 @@ impl Swarm {
         }
         let address = peer.listens;
         self.remove(now, key);
-        if let Some(address) = address.filter(|_| reason.blame() == Blame::Misbehaved) {
-            self.candidates.never(address);
+        if let Some(address) = address {
+            match reason.blame() {
+                Blame::Misbehaved if ban || reason == Reason::Banned => self.candidates.never(address),
+                Blame::Misbehaved => self.candidates.shun(address),
+                Blame::Policy if reason == Reason::Stale => self.candidates.renew(now, address, &self.limits),
+                Blame::Policy | Blame::Incompatible => {}
+            }
         }
         self.say(Output::Close { peer: key, reason, ban });
     }

@@ -5,8 +5,8 @@ mod rig;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bitlode_base::Time;
-use bitlode_swarm::{Candidate, Input, PeerKey, Source};
+use bitlode_base::{Bitfield, Time};
+use bitlode_swarm::{Candidate, Input, PeerKey, Reason, Source};
 use bitlode_wire::Message;
 use rig::{Rig, addr, torrent};
 
@@ -80,6 +80,70 @@ fn an_address_that_the_user_typed_is_tried_for_ever() {
     assert!(dials[1].0 < Time::from_secs(6), "soon at first");
     let last: Vec<_> = dials.windows(2).map(|pair| pair[1].0.since(pair[0].0)).skip(6).collect();
     assert!(last.len() > 200 && last.iter().all(|gap| (60..=66).contains(&gap.as_secs())), "gently later");
+}
+
+#[test]
+fn an_address_typed_again_is_called_at_once_whatever_came_of_it_before() {
+    let mut rig = leech();
+    for first in [Source::Manual, Source::Tracker] {
+        let addr = addr(first as u64 + 1);
+        add(&mut rig, first, [addr]);
+        run_failing(&mut rig, hours(2));
+        rig.run(Duration::from_secs(1));
+        add(&mut rig, Source::Manual, [addr]);
+        assert_eq!(rig.dials, [(rig.now, addr)], "in back-off before");
+        let again = run_failing(&mut rig, Duration::from_secs(8));
+        assert_eq!(again.len(), 2, "and soon again, as if it were new");
+        // It is being called, or connected: there is nothing to do.
+        rig.run_until(Time::NEVER, |rig| !rig.dials.is_empty());
+        rig.dials.clear();
+        add(&mut rig, Source::Manual, [addr]);
+        let peer = rig.join_from(PeerKey(first as u64), addr, true, true);
+        add(&mut rig, Source::Manual, [addr]);
+        assert_eq!(rig.dials, []);
+        // It misbehaves and is left alone, until the user wants it all the same.
+        rig.say(peer, Message::Bitfield(&[1]));
+        assert!(rig.told(peer).closed.is_some());
+        rig.run(hours(1));
+        assert_eq!(rig.dials, []);
+        add(&mut rig, Source::Manual, [addr]);
+        assert_eq!(rig.dials, [(rig.now, addr)]);
+        rig.tell(Input::Forbid { addr });
+        rig.dials.clear();
+        add(&mut rig, Source::Manual, [addr]);
+        assert_eq!(rig.dials, [], "our own");
+    }
+}
+
+#[test]
+fn a_full_list_never_gives_up_what_the_user_typed_and_has_room_for_more_of_it() {
+    let mut rig = leech();
+    add(&mut rig, Source::Manual, [addr(1)]);
+    add(&mut rig, Source::Tracker, (100..500).map(addr));
+    run_failing(&mut rig, hours(1));
+    add(&mut rig, Source::Tracker, (500..900).map(addr));
+    let dials = run_failing(&mut rig, Duration::from_secs(70));
+    assert!(dials.iter().any(|(_, at)| *at == addr(1)), "it failed for an hour and is still called");
+    // Nothing in the list has failed, and a typed address finds a place all the same.
+    let mut rig = leech();
+    rig.tell(Input::Run(false));
+    add(&mut rig, Source::Tracker, (100..500).map(addr));
+    add(&mut rig, Source::Manual, [addr(1)]);
+    assert_eq!(rig.swarm.snapshot().candidates, 100);
+    rig.tell(Input::Run(true));
+    assert_eq!(rig.dials[0].1, addr(1));
+}
+
+#[test]
+fn a_connection_that_was_closed_because_our_pieces_changed_is_made_again_at_once() {
+    let mut rig = Rig::seed(torrent(4 << 20, 1 << 18));
+    add(&mut rig, Source::Manual, [addr(1)]);
+    let peer = rig.join_from(PeerKey(1), addr(1), true, true);
+    rig.dials.clear();
+    rig.run(Duration::from_secs(5));
+    rig.tell(Input::Have(Bitfield::none(16)));
+    assert_eq!(rig.closed(peer), Some(Reason::Stale));
+    assert_eq!(rig.dials, [(rig.now, addr(1))]);
 }
 
 #[test]
