@@ -6,6 +6,7 @@ export const ERROR_CODES = {
   ERR_BENCODE_DEPTH: 'Lists and dictionaries are nested deeper than the limit.',
   ERR_BENCODE_TOKENS: 'More values than the limit.',
   ERR_BENCODE_INVALID: 'Not valid bencoding; the message names the byte.',
+  ERR_BENCODE_SIZE: 'The value is longer than the limit of bytes.',
   ERR_METAINFO_INVALID: 'The .torrent file or info dictionary is not a valid one; the message names the key.',
   ERR_METAINFO_TOO_LARGE: 'The .torrent file is larger than `maxMetainfoBytes`.',
   ERR_METAINFO_PIECE_LENGTH:
@@ -46,6 +47,10 @@ export const ERROR_CODES = {
   ERR_TRACKER_INVALID: "The tracker's answer is not one.",
   ERR_TRACKER_UNREACHABLE: 'The tracker could not be reached.',
   ERR_TRACKER_SCHEME: "The URL's scheme is not supported.",
+  ERR_COMPACT_INVALID: 'A compact list of peers or nodes does not hold whole entries.',
+  ERR_KRPC_INVALID: 'Not a valid message of the DHT (KRPC).',
+  ERR_LSD_INVALID: 'Not a valid datagram of local service discovery (BEP 14).',
+  ERR_FILTER_LIMIT: 'The IP filter has more ranges than the limit.',
   ERR_SSRF_BLOCKED: 'The address is not allowed for a URL that came from a torrent.',
   ERR_DNS_FAILED: 'The name has no address.',
   ERR_DIAL_FAILED: 'Nothing answered at that address.',

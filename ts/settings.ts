@@ -133,10 +133,12 @@ export const SETTINGS = {
   maxInvalidRequests: { default: 50, min: 1, max: 10000, unit: 'count', public: false },
   /** Requests while choked until a peer is dropped. */
   maxChokedRequests: { default: 50, min: 1, max: 10000, unit: 'count', public: false },
-  /** Rejected requests in a row until a peer is dropped. */
+  /** Rejected requests in a row until a peer is dropped; several that were rejected together count as one. */
   maxRejects: { default: 50, min: 1, max: 10000, unit: 'count', public: false },
-  /** How long a peer is not asked for a piece after it rejected a block of it. */
+  /** How long a peer is not asked for a piece after it rejected a block of it, while it has others. */
   rejectBackoff: { default: 10000, min: 100, max: 3600000, unit: 'milliseconds', public: false },
+  /** How long a peer that rejected all it could be asked for is left alone; it doubles, up to `rejectBackoff`. */
+  rejectRetry: { default: 1000, min: 100, max: 3600000, unit: 'milliseconds', public: false },
   /** The least round trip that open requests allow for: wake-ups and reading from disk. */
   delayFloor: { default: 5, min: 0, max: 1000, unit: 'milliseconds', public: false },
   /** Without a block for that long, requests open at a peer are asked of others. */
@@ -189,8 +191,10 @@ export const SETTINGS = {
   runBytes: { default: 1048576, min: 16384, max: 16777216, unit: 'bytes', public: false },
   /** Bytes of one read while content is checked. */
   checkReadBytes: { default: 262144, min: 16384, max: 16777216, unit: 'bytes', public: false },
-  /** Bytes that one job of a check covers; a larger piece is one job. */
+  /** Bytes that one job of a check covers at most, unless these are fewer pieces than `checkJobPieces`. */
   checkJobBytes: { default: 16777216, min: 16384, max: 1073741824, unit: 'bytes', public: false },
+  /** Pieces that one job of a check covers at least: as many as the widest processors hash side by side. */
+  checkJobPieces: { default: 16, min: 1, max: 1024, unit: 'count', public: false },
   /** Jobs of a torrent's check at once. */
   maxCheckJobs: { default: 8, min: 1, max: 256, unit: 'count', public: false },
   /** Bytes of one read for upload. */
@@ -201,6 +205,8 @@ export const SETTINGS = {
   maxShards: { default: 4, min: 1, max: 64, unit: 'count', public: true },
   /** Threads that hash pieces; never more than processor cores. */
   maxHashThreads: { default: 4, min: 1, max: 64, unit: 'count', public: true },
+  /** How long pieces may take to come until as many are there as are hashed side by side: when it would be longer, each is hashed at once. Waiting saves three quarters of the hashing, which is much only when pieces come fast. */
+  hashPatience: { default: 40, min: 0, max: 1000, unit: 'milliseconds', public: false },
   /** Threads that read and write files. */
   maxDiskThreads: { default: 4, min: 1, max: 64, unit: 'count', public: true },
   /** Bytes that one connection may move before the next one has its turn. */
@@ -269,6 +275,16 @@ export const SETTINGS = {
   dnsConcurrency: { default: 8, min: 1, max: 64, unit: 'count', public: false },
   /** Addresses used of a name. */
   dnsAddresses: { default: 16, min: 1, max: 256, unit: 'count', public: false },
+  /** Bytes of a DHT message that is read. */
+  krpcBytes: { default: 1500, min: 512, max: 65507, unit: 'bytes', public: false },
+  /** Bytes of a datagram of local service discovery, read or built. */
+  lsdBytes: { default: 1400, min: 256, max: 65507, unit: 'bytes', public: false },
+  /** Bytes of a message of a WebSocket tracker. */
+  wsMessageBytes: { default: 262144, min: 1024, max: 16777216, unit: 'bytes', public: false },
+  /** Offers read of one announce to a WebSocket tracker. */
+  wsOffers: { default: 82, min: 1, max: 1000, unit: 'count', public: false },
+  /** Ranges of an IP filter. */
+  maxFilterRanges: { default: 2000000, min: 1, max: 10000000, unit: 'count', public: false },
 } as const satisfies Record<string, SettingDef>
 
 /** The name of a setting. */

@@ -71,4 +71,17 @@ describe('the TypeScript', () => {
       expect(up, from).toEqual([])
     }
   })
+
+  test('keeps protocol and util at the bottom: they know nothing of who uses them', () => {
+    const floor = new Set(['ts/check.ts', 'ts/errors.ts', 'ts/settings.ts', 'ts/version.ts'])
+    for (const [from, list] of imports) {
+      const room = /^ts\/(protocol|util)\//.exec(from)?.[1]
+      if (room === undefined) continue
+      const up = list
+        .map((to) => local(from, to))
+        .filter((to) => to !== null && !to.startsWith('ts/util/') && !floor.has(to))
+        .filter((to) => room === 'util' || !to?.startsWith('ts/protocol/'))
+      expect(up, from).toEqual([])
+    }
+  })
 })

@@ -32,6 +32,8 @@ codes! {
     BencodeTokens = "BENCODE_TOKENS",
     /// Not valid bencoding; the message names the byte.
     BencodeInvalid = "BENCODE_INVALID",
+    /// The value is longer than the limit of bytes.
+    BencodeSize = "BENCODE_SIZE",
     // Metainfo and magnets
     /// The .torrent file or info dictionary is not a valid one; the message names the key.
     MetainfoInvalid = "METAINFO_INVALID",
@@ -114,6 +116,14 @@ codes! {
     TrackerUnreachable = "TRACKER_UNREACHABLE",
     /// The URL's scheme is not supported.
     TrackerScheme = "TRACKER_SCHEME",
+    /// A compact list of peers or nodes does not hold whole entries.
+    CompactInvalid = "COMPACT_INVALID",
+    /// Not a valid message of the DHT (KRPC).
+    KrpcInvalid = "KRPC_INVALID",
+    /// Not a valid datagram of local service discovery (BEP 14).
+    LsdInvalid = "LSD_INVALID",
+    /// The IP filter has more ranges than the limit.
+    FilterLimit = "FILTER_LIMIT",
     /// The address is not allowed for a URL that came from a torrent.
     SsrfBlocked = "SSRF_BLOCKED",
     /// The name has no address.

@@ -219,10 +219,12 @@ settings! {
     max_invalid_requests "maxInvalidRequests": u32 = 50, 1 => 10_000; Count Inner;
     /// Requests while choked until a peer is dropped.
     max_choked_requests "maxChokedRequests": u32 = 50, 1 => 10_000; Count Inner;
-    /// Rejected requests in a row until a peer is dropped.
+    /// Rejected requests in a row until a peer is dropped; several that were rejected together count as one.
     max_rejects "maxRejects": u32 = 50, 1 => 10_000; Count Inner;
-    /// How long a peer is not asked for a piece after it rejected a block of it.
+    /// How long a peer is not asked for a piece after it rejected a block of it, while it has others.
     reject_backoff "rejectBackoff": Duration = 10 * SECOND, 100 => HOUR; Milliseconds Inner;
+    /// How long a peer that rejected all it could be asked for is left alone; it doubles, up to `rejectBackoff`.
+    reject_retry "rejectRetry": Duration = SECOND, 100 => HOUR; Milliseconds Inner;
     /// The least round trip that open requests allow for: wake-ups and reading from disk.
     delay_floor "delayFloor": Duration = 5, 0 => SECOND; Milliseconds Inner;
     /// Without a block for that long, requests open at a peer are asked of others.
@@ -281,8 +283,10 @@ settings! {
     run_bytes "runBytes": u32 = MIB, 16 * KIB => 16 * MIB; Bytes Inner;
     /// Bytes of one read while content is checked.
     check_read_bytes "checkReadBytes": u32 = 256 * KIB, 16 * KIB => 16 * MIB; Bytes Inner;
-    /// Bytes that one job of a check covers; a larger piece is one job.
+    /// Bytes that one job of a check covers at most, unless these are fewer pieces than `checkJobPieces`.
     check_job_bytes "checkJobBytes": u64 = 16 * MIB, 16 * KIB => GIB; Bytes Inner;
+    /// Pieces that one job of a check covers at least: as many as the widest processors hash side by side.
+    check_job_pieces "checkJobPieces": u32 = 16, 1 => 1_024; Count Inner;
     /// Jobs of a torrent's check at once.
     max_check_jobs "maxCheckJobs": u32 = 8, 1 => 256; Count Inner;
     /// Bytes of one read for upload.
@@ -296,6 +300,9 @@ settings! {
     max_shards "maxShards": u16 = 4, 1 => 64; Count Public;
     /// Threads that hash pieces; never more than processor cores.
     max_hash_threads "maxHashThreads": u16 = 4, 1 => 64; Count Public;
+    /// How long pieces may take to come until as many are there as are hashed side by side: when it would be longer, each
+    /// is hashed at once. Waiting saves three quarters of the hashing, which is much only when pieces come fast.
+    hash_patience "hashPatience": Duration = 40, 0 => SECOND; Milliseconds Inner;
     /// Threads that read and write files.
     max_disk_threads "maxDiskThreads": u16 = 4, 1 => 64; Count Public;
     /// Bytes that one connection may move before the next one has its turn.
@@ -367,6 +374,19 @@ settings! {
     dns_concurrency "dnsConcurrency": u32 = 8, 1 => 64; Count Inner;
     /// Addresses used of a name.
     dns_addresses "dnsAddresses": u32 = 16, 1 => 256; Count Inner;
+
+    // Messages read and built alone, in TypeScript
+
+    /// Bytes of a DHT message that is read.
+    krpc_bytes "krpcBytes": usize = 1_500, 512 => 65_507; Bytes Inner;
+    /// Bytes of a datagram of local service discovery, read or built.
+    lsd_bytes "lsdBytes": usize = 1_400, 256 => 65_507; Bytes Inner;
+    /// Bytes of a message of a WebSocket tracker.
+    ws_message_bytes "wsMessageBytes": usize = 256 * KIB, KIB => 16 * MIB; Bytes Inner;
+    /// Offers read of one announce to a WebSocket tracker.
+    ws_offers "wsOffers": u32 = 82, 1 => 1_000; Count Inner;
+    /// Ranges of an IP filter.
+    max_filter_ranges "maxFilterRanges": u32 = 2_000_000, 1 => 10_000_000; Count Inner;
 }
 
 #[cfg(test)]

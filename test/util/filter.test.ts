@@ -1,0 +1,143 @@
+import { existsSync, readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { formatIp, IpFilter } from '../../ts/util/index.ts'
+import { codeOf } from '../api/codes.ts'
+import { latin1 } from './tools.ts'
+
+const ip4 = fc.nat({ max: 0xffff_ffff })
+const text4 = (number: number) => formatIp(Uint8Array.of(number >>> 24, number >>> 16, number >>> 8, number)) ?? ''
+
+describe('an IP filter', () => {
+  test('reads the lines of eMule, of PeerGuardian and in CIDR notation, and says which line it could not read', () => {
+    const filter = IpFilter.parse(
+      [
+        '# a comment',
+        '// another',
+        '; and one',
+        '',
+        '001.002.003.000 - 001.002.003.255 , 000 , [L1]Somebody, Inc',
+        '5.6.7.0-5.6.7.255,127,at the edge',
+        '5.6.8.0 - 5.6.8.255 , 128 , allowed',
+        '9.9.9.9 - 9.9.9.10',
+        'Some-Company: Ltd:10.0.0.0-10.0.0.255',
+        'Six:2001:db8::-2001:db8::ffff',
+        '20.0.0.0/8',
+        '2001:db8:1::/48 a network',
+        '30.1.1.1',
+        'no address at all',
+        '4.4.4.4 - 4.4.4.3 , 0 , wrong way round',
+        '1.1.1.0/33',
+        '300.1.1.1 - 300.1.1.2 , 0 , x',
+      ].join('\r\n'),
+    )
+    expect(filter.ranges).toHaveLength(9)
+    expect(filter.find('1.2.3.4')).toEqual({
+      first: '1.2.3.0',
+      last: '1.2.3.255',
+      level: 0,
+      about: '[L1]Somebody, Inc',
+    })
+    expect(filter.find('5.6.7.255')?.about).toBe('at the edge')
+    expect(filter.find('10.0.0.77')?.about).toBe('Some-Company: Ltd')
+    expect(filter.find('2001:db8::1:0')).toBeNull()
+    expect(filter.find('2001:db8::ffff')?.about).toBe('Six')
+    expect(filter.find('2001:db8:1:ffff::1')?.about).toBe('a network')
+    const blocked = ['9.9.9.9', '9.9.9.10', '20.255.255.255', '30.1.1.1', '::ffff:30.1.1.1']
+    const allowed = ['1.2.2.255', '1.2.4.0', '5.6.8.1', '9.9.9.8', '9.9.9.11', '21.0.0.0', '30.1.1.2', '4.4.4.4', '::1']
+    for (const ip of blocked) expect(filter.blocks(ip), ip).toBe(true)
+    for (const ip of allowed) expect(filter.blocks(ip), ip).toBe(false)
+    expect(filter.badLines).toBe(4)
+    expect(filter.problems.map(({ line }) => line)).toEqual([14, 15, 16, 17])
+  })
+
+  test('reads the example of the seed where it is there', (context) => {
+    const path = process.env.BITLODE_VECTORS ?? '../shared/vectors'
+    const file = `${path}/nb/packets/ipfilter.dat`
+    if (!existsSync(file)) return context.skip('no vectors beside the project')
+    const filter = IpFilter.parse(readFileSync(file))
+    expect([filter.ranges.length, filter.badLines]).toEqual([24, 0])
+    expect(filter.find('4.18.48.25')?.about).toBe('[L2]Bank of America')
+    expect(filter.blocks('4.18.48.32')).toBe(false)
+  })
+
+  test('ranges that overlap block all that any of them blocks', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(ip4, ip4), { maxLength: 30 }), fc.array(ip4, { minLength: 1 }), (pairs, probes) => {
+        const filter = new IpFilter()
+        const ranges = pairs.map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const)
+        for (const [first, last] of ranges) filter.add({ first: text4(first), last: text4(last) })
+        const edges = ranges.flatMap(([first, last]) => [first, last, first - 1, last + 1])
+        for (const probe of [...probes, ...edges.filter((ip) => ip >= 0 && ip <= 0xffff_ffff)]) {
+          const expected = ranges.some(([first, last]) => first <= probe && probe <= last)
+          expect(filter.blocks(text4(probe)), text4(probe)).toBe(expected)
+        }
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  test('written in any form it is read again and blocks the same', () => {
+    const filter = new IpFilter()
+    filter.add({ first: '1.2.3.5', last: '1.2.4.77', level: 90, about: 'one' })
+    filter.add({ first: '255.255.255.255', last: '255.255.255.255', level: 0 })
+    filter.add({ first: '0.0.0.0', last: '0.255.255.255', level: 200, about: 'allowed' })
+    filter.add({ first: '2001:db8::5', last: '2001:db8::1:4', about: 'six' })
+    expect(IpFilter.parse(filter.format('dat')).ranges).toEqual(filter.ranges)
+    expect(filter.format('cidr').split('\n').slice(0, 3)).toEqual(['1.2.3.5/32', '1.2.3.6/31', '1.2.3.8/29'])
+    for (const form of ['dat', 'p2p', 'cidr'] as const) {
+      const back = IpFilter.parse(filter.format(form))
+      expect(back.badLines).toBe(0)
+      for (const ip of ['1.2.3.4', '1.2.3.5', '1.2.4.77', '1.2.4.78', '255.255.255.255', '0.1.1.1']) {
+        expect(back.blocks(ip), `${form} ${ip}`).toBe(filter.blocks(ip))
+      }
+      for (const ip of ['2001:db8::4', '2001:db8::5', '2001:db8::1:4', '2001:db8::1:5']) {
+        expect(back.blocks(ip), `${form} ${ip}`).toBe(filter.blocks(ip))
+      }
+    }
+  })
+
+  test('has a limit, and refuses ranges that are none', () => {
+    expect(codeOf(() => IpFilter.parse('1.1.1.1\n2.2.2.2\n', { maxRanges: 1 }))).toBe('ERR_FILTER_LIMIT')
+    const filter = new IpFilter()
+    expect(codeOf(() => filter.add({ first: '1.1.1.2', last: '1.1.1.1' }))).toBe('ERR_INVALID_OPTION')
+    expect(codeOf(() => filter.add({ first: '1.1.1.1', last: '::1' }))).toBe('ERR_INVALID_OPTION')
+    expect(codeOf(() => filter.add({ first: '1.1.1.1', last: '1.1.1.1', level: 256 }))).toBe('ERR_INVALID_OPTION')
+    expect(codeOf(() => filter.find('nowhere'))).toBe('ERR_INVALID_OPTION')
+    expect(codeOf(() => filter.format('xml' as never))).toBe('ERR_INVALID_OPTION')
+  })
+
+  test('no file makes it throw', () => {
+    const word = fc.constantFrom(
+      '1.2.3.4',
+      '2001:db8::1',
+      '::',
+      ' - ',
+      '-',
+      ',',
+      '/8',
+      '/',
+      ':',
+      '000',
+      '#',
+      '\n',
+      '\r\n',
+      'x',
+      '127',
+    )
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.array(word).map((words) => latin1(words.join(''))),
+          fc.uint8Array(),
+        ),
+        (file) => {
+          const filter = IpFilter.parse(file)
+          expect(IpFilter.parse(filter.format('dat')).ranges).toEqual(filter.ranges)
+        },
+      ),
+      { numRuns: 1000 },
+    )
+    expect(IpFilter.parse(':'.repeat(200_000)).badLines).toBe(1)
+  })
+})
