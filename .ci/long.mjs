@@ -51,6 +51,16 @@ const tasks = {
     await setup()
     return run('node', ['--expose-gc', 'test/long/life.mjs', ...args])
   },
+  /** Seeding 8 GiB from a disk that is not cached. */
+  cold: async (args) => {
+    await setup()
+    return node('test/long/cold.mjs', args)
+  },
+  /** Instructions per block against benches/instructions.json; --bless keeps what is counted. */
+  instructions: async (args) => {
+    await installPeers()
+    return node('.ci/instructions.mjs', args)
+  },
   /** The table of benches/, against real peers. */
   bench: async (args) => {
     await installPeers()

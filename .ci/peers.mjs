@@ -15,6 +15,7 @@ const packages = [
   'python3-libtorrent',
   'transmission-cli',
   'transmission-daemon',
+  'valgrind',
   'xfsprogs',
 ]
 const libtorrent = '2.1.1'

@@ -1,0 +1,76 @@
+// Seeding from a disk whose page cache is empty: each byte is read from the device once (/proc/diskstats), and the network
+// thread never waits for the disk (its longest turn). --size MiB (8192).
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { bitlode, disk, project, Score, writeContent } from './lib.mjs'
+
+const { values } = parseArgs({ options: { size: { type: 'string', default: '8192' } } })
+const bytes = Number(values.size) * 2 ** 20
+const score = new Score()
+const base = mkdtempSync(join(disk, 'bitlode-cold-'))
+const { Client } = await import(join(project, 'dist/index.js'))
+
+/** Bytes that the device below a path has read since it was attached. */
+function read(path) {
+  const { dev } = statSync(path)
+  const [major, minor] = [(dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00)]
+  const line = readFileSync('/proc/diskstats', 'utf8')
+    .split('\n')
+    .map((text) => text.trim().split(/\s+/))
+    .find((fields) => Number(fields[0]) === major && Number(fields[1]) === minor)
+  return line ? Number(line[5]) * 512 : null
+}
+
+function dropCache() {
+  execFileSync('sync')
+  writeFileSync('/proc/sys/vm/drop_caches', '3')
+}
+
+try {
+  const content = join(base, 'content')
+  const into = join(base, 'into')
+  mkdirSync(content)
+  mkdirSync(into)
+  await writeContent(join(content, 'big.bin'), bytes, 5)
+  const torrent = join(base, 'big.torrent')
+  await bitlode(['create', join(content, 'big.bin'), '-o', torrent, '--piece-length', '1048576']).event('done')
+  let able = process.getuid() === 0 && read(base) !== null
+  try {
+    if (able) dropCache()
+  } catch {
+    able = false
+  }
+  if (!able) score.skip('cold disk: needs root, /proc/diskstats and a page cache that can be dropped')
+  else {
+    const client = await Client.open({ listen: '127.0.0.1:0' })
+    const seed = await client.add(torrent, { path: content, mode: 'seed' })
+    await seed.ready()
+    dropCache()
+    const before = read(base)
+    const down = bitlode([
+      'download',
+      torrent,
+      '--path',
+      into,
+      '--listen',
+      '127.0.0.1:0',
+      '--peer',
+      client.address().addresses[0],
+    ])
+    await down.event('done')
+    const times = (read(base) - before) / bytes
+    const longest = Math.max(...client.loads().map((load) => load.longestTurn)) / 1000
+    await down.ended
+    await client.close()
+    process.stdout.write(
+      `${values.size} MiB seeded from a cold disk: ${times.toFixed(4)} × its bytes read, longest turn ${longest.toFixed(1)} ms\n`,
+    )
+    score.check(times > 0.98 && times < 1.02, `each byte is read once, not ${times.toFixed(4)} times`)
+    score.check(longest <= 20, `the longest turn is at most 20 ms, not ${longest.toFixed(1)}`)
+  }
+} finally {
+  rmSync(base, { recursive: true, force: true })
+}
+score.end()
