@@ -1,6 +1,7 @@
 //! What a torrent is known by.
 
-use crate::digest::{sha1, sha256};
+use crate::sha1::sha1;
+use crate::sha256::sha256;
 
 /// The info-hashes of a torrent: v1 (BEP 3), v2 (BEP 52), or both for a hybrid. At least one is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

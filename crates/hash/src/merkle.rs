@@ -6,7 +6,8 @@
 
 use bitlode_base::BLOCK_LEN;
 
-use crate::digest::sha256;
+use crate::hasher::Hasher;
+use crate::sha256::{sha256, sha256_many};
 
 /// A node of a tree.
 pub type Hash = [u8; 32];
@@ -31,9 +32,14 @@ pub fn piece_level(piece_length: u32) -> Option<u32> {
     fits.then(|| piece_length.trailing_zeros().saturating_sub(BLOCK_LEN.trailing_zeros()))
 }
 
-/// The leaves of a file's content.
+/// The leaves of a file's content, by [`Hasher::best`].
 pub fn leaves(content: &[u8]) -> Vec<Hash> {
-    content.chunks(BLOCK_LEN as usize).map(sha256).collect()
+    leaves_with(Hasher::best(), content)
+}
+
+/// The leaves of a file's content.
+pub fn leaves_with(with: Hasher, content: &[u8]) -> Vec<Hash> {
+    sha256_many(with, &content.chunks(BLOCK_LEN as usize).collect::<Vec<_>>())
 }
 
 /// The root over the leaves of a whole file, padded to the next power of two of *its* number of blocks; zeros if there
@@ -42,46 +48,60 @@ pub fn root_of_blocks(leaves: &[Hash]) -> Hash {
     root_of_layer(leaves, 0)
 }
 
-/// The root over a layer whose nodes stand at `level`; missing nodes are [`pad_hash`] of that level.
+/// The root over a layer whose nodes stand at `level`, by [`Hasher::best`]; missing nodes are [`pad_hash`] of that level.
 pub fn root_of_layer(layer: &[Hash], level: u32) -> Hash {
+    root_of_layer_with(Hasher::best(), layer, level)
+}
+
+/// [`root_of_layer`] by `with`.
+pub fn root_of_layer_with(with: Hasher, layer: &[Hash], level: u32) -> Hash {
     let mut pad = pad_hash(level);
     let mut row = layer.to_vec();
     if row.is_empty() {
         return pad;
     }
     while row.len() > 1 {
-        row = above(&row, &pad);
+        row = above(with, &row, &pad);
         pad = parent(&pad, &pad);
     }
     row.first().copied().unwrap_or(pad)
 }
 
 /// The layer at `level` over `leaves`, without the nodes that cover nothing but padding: with the level of a piece, the
-/// value of `piece layers`.
+/// value of `piece layers`. By [`Hasher::best`].
 pub fn layer_of_blocks(leaves: &[Hash], level: u32) -> Vec<Hash> {
+    layer_of_blocks_with(Hasher::best(), leaves, level)
+}
+
+/// [`layer_of_blocks`] by `with`.
+pub fn layer_of_blocks_with(with: Hasher, leaves: &[Hash], level: u32) -> Vec<Hash> {
     let mut pad = [0; 32];
     let mut row = leaves.to_vec();
     for _ in 0..level {
-        row = above(&row, &pad);
+        row = above(with, &row, &pad);
         pad = parent(&pad, &pad);
     }
     row
 }
 
-/// Whether `layer`, 32 bytes a node as `piece layers` holds it, is the layer at `level` under `root`.
+/// Whether `layer`, 32 bytes a node as `piece layers` holds it, is the layer at `level` under `root`. By
+/// [`Hasher::best`].
 pub fn layer_matches(layer: &[u8], level: u32, root: &Hash) -> bool {
-    let (nodes, rest) = layer.as_chunks::<32>();
-    rest.is_empty() && root_of_layer(nodes, level) == *root
+    layer_matches_with(Hasher::best(), layer, level, root)
 }
 
-fn above(row: &[Hash], pad: &Hash) -> Vec<Hash> {
-    row.chunks(2)
-        .map(|pair| match pair {
-            [left, right] => parent(left, right),
-            [left] => parent(left, pad),
-            _ => *pad,
-        })
-        .collect()
+/// [`layer_matches`] by `with`.
+pub fn layer_matches_with(with: Hasher, layer: &[u8], level: u32, root: &Hash) -> bool {
+    let (nodes, rest) = layer.as_chunks::<32>();
+    rest.is_empty() && root_of_layer_with(with, nodes, level) == *root
+}
+
+/// The nodes over a row; `pad` is the sibling of a last one without.
+fn above(with: Hasher, row: &[Hash], pad: &Hash) -> Vec<Hash> {
+    let (pairs, last) = row.as_chunks::<2>();
+    let mut nodes = sha256_many(with, &pairs.iter().map(|pair| pair.as_flattened()).collect::<Vec<_>>());
+    nodes.extend(last.iter().map(|left| parent(left, pad)));
+    nodes
 }
 
 /// All layers of one file's tree, from the leaves to the root, for answering hash requests.
@@ -91,12 +111,17 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// The tree over the leaves of a whole file.
+    /// The tree over the leaves of a whole file, by [`Hasher::best`].
     pub fn new(leaves: Vec<Hash>) -> Tree {
+        Tree::new_with(Hasher::best(), leaves)
+    }
+
+    /// The tree over the leaves of a whole file.
+    pub fn new_with(with: Hasher, leaves: Vec<Hash>) -> Tree {
         let mut layers = vec![leaves];
         let mut pad = [0; 32];
         while let Some(row) = layers.last().filter(|row| row.len() > 1) {
-            let next = above(row, &pad);
+            let next = above(with, row, &pad);
             pad = parent(&pad, &pad);
             layers.push(next);
         }
