@@ -173,6 +173,49 @@ impl Layout {
         })
     }
 
+    /// The blocks of a piece that lie wholly in padding, in order: known to be zeros and not asked of anybody (BEP 47). A
+    /// block that holds content too is fetched whole, as others fetch it.
+    pub fn pad_blocks(&self, piece: PieceIndex) -> Vec<u32> {
+        let (len, mut at, mut from) = (self.piece_len(piece), 0u32, None);
+        let mut blocks = Vec::new();
+        let mut run = |from: Option<u32>, to: u32| {
+            if let Some(from) = from {
+                // The last block of a piece ends with it.
+                let end = if to == len { to.div_ceil(BLOCK_LEN) } else { to / BLOCK_LEN };
+                blocks.extend(from.div_ceil(BLOCK_LEN)..end);
+            }
+        };
+        for span in self.spans(piece, 0, len) {
+            if span.pad {
+                from.get_or_insert(at);
+            } else {
+                run(from.take(), at);
+            }
+            at = at.saturating_add(span.len);
+        }
+        run(from, at);
+        blocks
+    }
+
+    /// Whether every byte of the piece is padding: nothing of it is fetched or written.
+    pub fn is_padding(&self, piece: PieceIndex) -> bool {
+        self.piece_len(piece) > 0 && self.spans(piece, 0, u32::MAX).all(|span| span.pad)
+    }
+
+    /// The pieces of which every byte is padding, ascending.
+    pub fn pad_pieces(&self) -> impl Iterator<Item = PieceIndex> + '_ {
+        let length = u64::from(self.piece_length);
+        let files = (0..).zip(&self.files).filter(|(_, file)| file.attr.pad && file.len > 0);
+        // A piece of several pads is named by the first that reaches into it.
+        let pieces = files.flat_map(|(number, _)| self.pieces_of(FileIndex(number)));
+        let mut next = 0;
+        pieces.map(PieceIndex).filter(move |piece| {
+            let new = piece.0 >= next;
+            next = next.max(piece.0.saturating_add(1));
+            new && length > 0 && self.is_padding(*piece)
+        })
+    }
+
     /// Whether the range is not empty and inside its piece.
     pub fn contains(&self, block: BlockRef) -> bool {
         let end = u64::from(block.begin).saturating_add(u64::from(block.len));

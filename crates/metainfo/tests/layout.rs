@@ -4,7 +4,7 @@ mod common;
 
 use bitlode_base::{BLOCK_LEN, BlockRef, Choice, FileIndex, PieceIndex};
 use bitlode_metainfo::{Info, Layout};
-use common::{Entry, LIMITS, entry, many, single};
+use common::{Entry, LIMITS, entry, many, many_in, single};
 
 /// For each byte of the torrent: its file and the offset in it.
 fn bytes_of(layout: &Layout) -> Vec<(u32, u64)> {
@@ -54,6 +54,38 @@ fn spans_blocks_and_pieces_agree_with_counting_bytes() {
                 .collect();
             assert_eq!(layout.pieces_of(file).collect::<Vec<_>>(), touched, "seed {seed} file {number}");
         }
+    }
+}
+
+#[test]
+fn padding_is_what_counting_bytes_says() {
+    for seed in 0..60 {
+        let mut choice = Choice::new(seed);
+        let count = 1 + choice.below(9) as usize;
+        let files: Vec<Entry> = (0..count)
+            .map(|number| {
+                let len = [0, 1, 16384, 32768, 100_000, choice.below(200_000) as i64][choice.below(6) as usize];
+                let attr = if choice.below(2) == 0 { "p" } else { "" };
+                Entry { attr, ..entry(&format!("f{number}"), len) }
+            })
+            .chain([entry("last", 1)])
+            .collect();
+        let info = Info::parse(&many_in(&files, 65_536), &LIMITS).unwrap();
+        let layout = &info.layout;
+        let model: Vec<bool> =
+            bytes_of(layout).iter().map(|(file, _)| layout.files()[*file as usize].attr.pad).collect();
+        let (mut whole, mut said) = (Vec::new(), layout.pad_pieces());
+        for (number, bytes) in model.chunks(65_536).enumerate() {
+            let piece = PieceIndex(number as u32);
+            let blocks = bytes.chunks(16_384).enumerate().filter(|(_, block)| block.iter().all(|pad| *pad));
+            let blocks: Vec<u32> = blocks.map(|(number, _)| number as u32).collect();
+            assert_eq!(layout.pad_blocks(piece), blocks, "seed {seed} piece {number}");
+            let all = bytes.iter().all(|pad| *pad);
+            assert_eq!(layout.is_padding(piece), all, "seed {seed} piece {number}");
+            whole.extend(all.then_some(piece));
+        }
+        assert!(whole.into_iter().all(|piece| said.next() == Some(piece)) && said.next().is_none(), "seed {seed}");
+        assert!(!layout.is_padding(PieceIndex(layout.piece_count())));
     }
 }
 

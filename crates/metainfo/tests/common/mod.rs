@@ -55,12 +55,17 @@ pub(crate) fn entry(path: &str, len: i64) -> Entry {
 
 /// A v1 info dictionary of many files with pieces of 16 KiB; `pieces` are zeros.
 pub(crate) fn many(files: &[Entry]) -> Vec<u8> {
+    many_in(files, 16384)
+}
+
+/// The same with pieces of another length.
+pub(crate) fn many_in(files: &[Entry], piece_length: i64) -> Vec<u8> {
     let total: i64 = files.iter().map(|file| file.len).sum();
-    let count = (total.max(0) as u64).div_ceil(16384) as usize;
+    let count = (total.max(0) as u64).div_ceil(piece_length as u64) as usize;
     let mut out = Encoder::new();
     out.begin_dict();
     write_files(&mut out, files);
-    out.key(b"name").bytes(b"root").key(b"piece length").int(16384);
+    out.key(b"name").bytes(b"root").key(b"piece length").int(piece_length);
     out.key(b"pieces").bytes(&vec![0; 20 * count]).end();
     out.finish()
 }
