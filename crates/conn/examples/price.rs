@@ -163,7 +163,7 @@ fn send(blocks: u32) -> Duration {
     let chunk = Pool::new(0).take().freeze(BLOCK_LEN as usize);
     let started = Instant::now();
     for number in 0..blocks {
-        conn.send_block(NOW, block(number), chunk.clone());
+        conn.send_block(NOW, block(number), [chunk.clone()]);
         if conn.send_room() < 32 * 1024 {
             let n = black_box(conn.send_plan()).as_io_slices().iter().map(|slice| slice.len()).sum();
             conn.sent(NOW, n);

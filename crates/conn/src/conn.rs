@@ -167,13 +167,17 @@ impl Conn {
         self.recv.requests.len()
     }
 
-    /// Queues a PIECE; its payload goes out by reference, and [`Event::BlockSent`] tells when the carrier has all of it.
-    /// `block.len` follows `data`. The caller keeps to [`Conn::send_room`].
-    pub fn send_block(&mut self, now: Time, block: BlockRef, data: Chunk) {
-        if !self.failed {
+    /// Queues one PIECE with all of `data`, in order; the payload goes out by reference, and [`Event::BlockSent`] tells
+    /// when the carrier has all of it. `block.len` follows `data`; without any nothing happens. The caller keeps to
+    /// [`Conn::send_room`].
+    pub fn send_block(&mut self, now: Time, block: BlockRef, data: impl IntoIterator<Item = Chunk>) {
+        let mut data = data.into_iter();
+        if let (false, Some(first)) = (self.failed, data.next()) {
             self.wait(now);
-            let len = u32::try_from(data.len()).unwrap_or(u32::MAX);
-            self.send.push_block(BlockRef { len, ..block }, data);
+            let rest: Vec<Chunk> = data.collect();
+            let len = rest.iter().fold(first.len(), |len, chunk| len.saturating_add(chunk.len()));
+            let len = u32::try_from(len).unwrap_or(u32::MAX);
+            self.send.push_block(BlockRef { len, ..block }, first, rest);
         }
     }
 

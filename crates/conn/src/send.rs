@@ -12,15 +12,29 @@ const GATHER: usize = 4096;
 
 enum Part {
     Messages(Vec<u8>),
-    Block { block: BlockRef, header: [u8; PIECE_HEADER_LEN], data: Chunk },
+    /// Most blocks fit one slab: only `rest` is a list.
+    Block {
+        block: BlockRef,
+        header: [u8; PIECE_HEADER_LEN],
+        first: Chunk,
+        rest: Vec<Chunk>,
+    },
 }
 
 impl Part {
     fn len(&self) -> usize {
         match self {
             Part::Messages(bytes) => bytes.len(),
-            Part::Block { header, data, .. } => header.len().saturating_add(data.len()),
+            Part::Block { block, header, .. } => header.len().saturating_add(block.len as usize),
         }
+    }
+
+    fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        let (head, first, rest): (&[u8], &[u8], &[Chunk]) = match self {
+            Part::Messages(bytes) => (bytes, &[], &[]),
+            Part::Block { header, first, rest, .. } => (header, first, rest),
+        };
+        [head, first].into_iter().chain(rest.iter().map(|chunk| &**chunk))
     }
 }
 
@@ -67,8 +81,9 @@ impl Sender {
         }
     }
 
-    pub(crate) fn push_block(&mut self, block: BlockRef, data: Chunk) {
-        let part = Part::Block { block, header: piece_header(block), data };
+    /// One PIECE, however many chunks its payload lies in; `block.len` is what they have together.
+    pub(crate) fn push_block(&mut self, block: BlockRef, first: Chunk, rest: Vec<Chunk>) {
+        let part = Part::Block { block, header: piece_header(block), first, rest };
         self.queued = self.queued.saturating_add(part.len());
         self.parts.push_back(part);
     }
@@ -76,15 +91,9 @@ impl Sender {
     pub(crate) fn plan(&self) -> SendPlan<'_> {
         let mut plan = SendPlan::new();
         let mut skip = self.at;
-        for part in &self.parts {
-            let (first, second): (&[u8], &[u8]) = match part {
-                Part::Messages(bytes) => (bytes, &[]),
-                Part::Block { header, data, .. } => (header, data),
-            };
-            let behind = skip.saturating_sub(first.len());
-            let room =
-                plan.push(first.get(skip..).unwrap_or_default()) && plan.push(second.get(behind..).unwrap_or_default());
-            skip = 0;
+        for slice in self.parts.iter().flat_map(Part::slices) {
+            let room = plan.push(slice.get(skip..).unwrap_or_default());
+            skip = skip.saturating_sub(slice.len());
             if !room {
                 break;
             }

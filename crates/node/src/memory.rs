@@ -148,6 +148,7 @@ impl Shard {
         t: &mut Torrent,
         peer: PeerKey,
         count: u32,
+        blocks: &[BlockRef],
         chunks: Vec<(BlockRef, Chunk)>,
     ) {
         let Some(link) = self.links.peer(peer) else { return self.upload_freed(t, count) };
@@ -155,8 +156,10 @@ impl Shard {
         link.sending += count;
         let conn = &mut link.conn;
         let sent = caught(|| {
-            for (block, data) in chunks {
-                conn.send_block(now, block, data);
+            let mut chunks = chunks.into_iter().map(|(_, chunk)| chunk);
+            // Storage gives a block in parts that fit a slab each; the peer gets one PIECE for one REQUEST (BEP 3).
+            for block in blocks {
+                conn.send_block(now, *block, chunks.by_ref().take(slabs(block.len) as usize));
             }
         });
         let Some(slot) = self.links.of_peer(peer) else { return };

@@ -44,8 +44,8 @@ impl Shard {
             StoreOutput::Lost { block } => t.feeds.push_back(Input::Lost { block }),
             StoreOutput::Freed { slabs } => t.feeds.push_back(Input::Freed { slabs }),
             StoreOutput::ReadDone { id, chunks } => {
-                let Some(ReadFor::Peer { peer, slabs, .. }) = t.reads.remove(&id) else { return };
-                self.upload_read(now, t, peer, slabs, chunks);
+                let Some(ReadFor::Peer { peer, slabs, blocks }) = t.reads.remove(&id) else { return };
+                self.upload_read(now, t, peer, slabs, &blocks, chunks);
             }
             StoreOutput::RangeDone { id, chunks } => {
                 let Some(ReadFor::User(read)) = t.reads.remove(&id) else { return };

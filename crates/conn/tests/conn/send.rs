@@ -1,6 +1,6 @@
 //! What goes out.
 
-use bitlode_base::{PieceIndex, Time};
+use bitlode_base::{BlockRef, PieceIndex, Time};
 use bitlode_conn::Event;
 use bitlode_wire::Message;
 
@@ -12,7 +12,7 @@ fn queue(peer: &mut Peer, count: u32) -> Vec<u8> {
     for number in 0..count {
         let mut slab = peer.pool.take();
         slab.bytes_mut().copy_from_slice(&content(block(1, number)));
-        peer.conn.send_block(peer.now, block(1, number), slab.freeze(16384));
+        peer.conn.send_block(peer.now, block(1, number), [slab.freeze(16384)]);
         want.extend(piece(block(1, number)));
         if number % 3 == 0 {
             let message = Message::Have(PieceIndex(number));
@@ -58,6 +58,36 @@ fn a_block_is_sent_when_its_last_byte_is() {
 }
 
 #[test]
+fn a_block_of_several_slabs_is_one_piece_however_it_is_taken() {
+    let whole = BlockRef { piece: PieceIndex(1), begin: 16384, len: 3 * 16384 + 7 };
+    for most in [1, 13, 16384, 16385, 40_000, usize::MAX] {
+        let mut peer = Peer::new(FAST);
+        let mut data = content(block(1, 1));
+        (2..5).for_each(|number| data.extend(content(block(1, number))));
+        data.truncate(whole.len as usize);
+        let chunks: Vec<_> = data
+            .chunks(16384)
+            .map(|part| {
+                let mut slab = peer.pool.take();
+                slab.bytes_mut()[..part.len()].copy_from_slice(part);
+                slab.freeze(part.len())
+            })
+            .collect();
+        peer.conn.send_block(peer.now, whole, chunks);
+        let want = frame(&Message::Piece { piece: whole.piece, begin: whole.begin, data: &data });
+        assert_eq!(peer.conn.queued(), want.len());
+        let mut out = Vec::new();
+        while peer.conn.queued() > 0 {
+            out.extend(take(&mut peer.conn, peer.now, most));
+        }
+        assert!(out == want, "taken {most} at a time");
+        assert!(matches!(peer.conn.poll(), Some(Event::BlockSent { block }) if block == whole));
+        assert!(peer.conn.poll().is_none() && peer.pool.in_use() == 0);
+        assert_eq!(peer.stats().sent_payload, u64::from(whole.len));
+    }
+}
+
+#[test]
 fn one_plan_mixes_many_blocks_by_reference() {
     let mut peer = Peer::new(FAST);
     queue(&mut peer, 60);
@@ -100,7 +130,7 @@ fn row_31_messages_that_pile_up_end_the_connection_and_blocks_have_room_to_ask_f
 fn a_shorter_chunk_is_sent_with_its_own_length() {
     let mut peer = Peer::new(FAST);
     let chunk = peer.pool.take().freeze(5);
-    peer.conn.send_block(Time::ZERO, block(0, 0), chunk);
+    peer.conn.send_block(Time::ZERO, block(0, 0), [chunk]);
     let out = take(&mut peer.conn, Time::ZERO, usize::MAX);
     assert_eq!((out.len(), &out[..5]), (18, &[0, 0, 0, 14, 7][..]));
 }

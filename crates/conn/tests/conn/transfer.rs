@@ -69,7 +69,7 @@ fn two_ends_exchange_blocks_and_messages_however_the_stream_is_cut() {
             if let Some(block) = next {
                 let mut slab = theirs.take();
                 slab.bytes_mut()[..block.len as usize].copy_from_slice(&content(block));
-                seed_end.send_block(Time::ZERO, block, slab.freeze(block.len as usize));
+                seed_end.send_block(Time::ZERO, block, [slab.freeze(block.len as usize)]);
                 if choice.below(4) == 0 {
                     seed_end.send(Time::ZERO, &Message::Have(PieceIndex(haves_sent)));
                     haves_sent += 1;
