@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bitlode_base::{BLOCK_LEN, Bitfield, BlockRef, Choice, PieceIndex};
 use bitlode_metainfo::Info;
-use bitlode_wire::{ExtendedHandshake, Handshake, Message, MetadataMessage, Reserved};
+use bitlode_wire::{ExtendedHandshake, ExtendedLimits, Handshake, Message, MetadataMessage, Reserved};
 
 use crate::config::Villainy;
 
@@ -124,8 +124,7 @@ impl Mask {
     fn heard(&mut self, message: &Message<'_>) {
         match (self.kind, message) {
             (_, Message::Extended { id: 0, payload }) => {
-                let limits = bitlode_node::limits::swarm(&bitlode_session::Settings::default()).bencode;
-                let theirs = ExtendedHandshake::parse(payload, &limits).ok();
+                let theirs = ExtendedHandshake::parse(payload, &limits()).ok();
                 self.theirs = theirs.and_then(|hello| hello.m.get("ut_metadata").copied());
             }
             (Villainy::MetadataLiar, Message::Extended { id: UT_METADATA, payload }) => self.lie(payload),
@@ -167,8 +166,7 @@ impl Mask {
     }
 
     fn request_of(&self, payload: &[u8]) -> Option<(u8, u32)> {
-        let limits = bitlode_bencode::Limits { depth: 4, tokens: 100 };
-        match MetadataMessage::parse(payload, limits) {
+        match MetadataMessage::parse(payload, &limits()) {
             Ok(MetadataMessage::Request { piece }) => Some((self.theirs?, piece)),
             _ => None,
         }
@@ -228,4 +226,8 @@ impl Mask {
             }),
         }
     }
+}
+
+fn limits() -> ExtendedLimits {
+    bitlode_node::limits::swarm(&bitlode_session::Settings::default()).bencode
 }

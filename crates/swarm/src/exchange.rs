@@ -7,7 +7,7 @@ use bitlode_wire::{ExtendedHandshake, METADATA_PIECE_LEN, MetadataMessage, Owned
 
 use crate::event::{Output, Reason, SwarmEvent};
 use crate::input::{Candidate, PeerKey, Source};
-use crate::metadata::{self, Fetch, Step};
+use crate::metadata::{Fetch, Step};
 use crate::swarm::Swarm;
 
 /// Our number for `ut_metadata`, the same as libtorrent's.
@@ -74,7 +74,8 @@ impl Swarm {
     }
 
     fn on_metadata_message(&mut self, now: Time, key: PeerKey, payload: &[u8]) {
-        match metadata::read(payload) {
+        // What is none of BEP 9's messages is ignored.
+        match MetadataMessage::parse(payload, &self.limits.bencode).ok() {
             Some(MetadataMessage::Request { piece }) => self.serve_metadata(now, key, piece),
             Some(MetadataMessage::Data { piece, total_size, data }) => {
                 self.on_metadata_data(now, key, piece, total_size, data);

@@ -3,55 +3,12 @@
 use std::time::Duration;
 
 use bitlode_base::Time;
-use bitlode_wire::{METADATA_PIECE_LEN, MetadataMessage};
+use bitlode_wire::METADATA_PIECE_LEN;
 
 use crate::input::PeerKey;
 
 /// The span of `Limits::metadata_served`.
 const SERVE_SPAN: Duration = Duration::from_secs(600);
-
-/// Reads a message. BEP 9's dictionaries are flat; anything else is `None`, and to be ignored.
-pub(crate) fn read(payload: &[u8]) -> Option<MetadataMessage<'_>> {
-    let (mut kind, mut piece, mut size) = (None, None, None);
-    let mut rest = payload.strip_prefix(b"d")?;
-    while !rest.starts_with(b"e") {
-        let (key, value) = text(rest)?;
-        if let Some(digits) = value.strip_prefix(b"i") {
-            let (number, after) = number(digits, b'e')?;
-            match key {
-                b"msg_type" => kind = Some(number),
-                b"piece" => piece = Some(number),
-                b"total_size" => size = Some(number),
-                _ => {}
-            }
-            rest = after;
-        } else {
-            rest = text(value)?.1;
-        }
-    }
-    let data = rest.strip_prefix(b"e")?;
-    match (kind?, piece, size) {
-        (0, Some(piece), _) if data.is_empty() => Some(MetadataMessage::Request { piece }),
-        (1, Some(piece), Some(total_size)) => Some(MetadataMessage::Data { piece, total_size, data }),
-        (2, Some(piece), _) if data.is_empty() => Some(MetadataMessage::Reject { piece }),
-        _ => None,
-    }
-}
-
-/// A byte string and what follows it.
-fn text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (len, rest) = number(bytes, b':')?;
-    rest.split_at_checked(len as usize)
-}
-
-/// A number that fits 32 bits, up to its end mark, and what follows that.
-fn number(bytes: &[u8], end: u8) -> Option<(u32, &[u8])> {
-    let at = bytes.iter().take(11).position(|byte| *byte == end)?;
-    let (digits, rest) = bytes.split_at_checked(at)?;
-    let canonical = digits.iter().all(u8::is_ascii_digit) && (digits == b"0" || !digits.starts_with(b"0"));
-    let number = std::str::from_utf8(digits).ok().filter(|_| canonical)?.parse().ok()?;
-    Some((number, rest.get(1..)?))
-}
 
 /// What a piece of data did to the fetch.
 #[derive(Debug, PartialEq, Eq)]
@@ -147,37 +104,6 @@ impl Served {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_wire_builds_is_read() {
-        for message in [
-            MetadataMessage::Request { piece: 3 },
-            MetadataMessage::Data { piece: 0, total_size: 34_256, data: b"eed1" },
-            MetadataMessage::Reject { piece: 0 },
-        ] {
-            assert_eq!(read(&message.build()), Some(message));
-        }
-        assert_eq!(read(b"d3:foo3:bar8:msg_typei0e5:piecei7ee"), Some(MetadataMessage::Request { piece: 7 }));
-    }
-
-    #[test]
-    fn what_is_not_a_message_is_nothing() {
-        for bad in [
-            &b""[..],
-            b"d",
-            b"de",
-            b"d8:msg_typei0ee",
-            b"d8:msg_typei3e5:piecei0ee",
-            b"d8:msg_typei0e5:piecei-1ee",
-            b"d8:msg_typei0e5:piecei99999999999ee",
-            b"d8:msg_typei0e5:piecei0eex",
-            b"d99999999999:a",
-            b"d4294967295:a",
-            b"d8:msg_typei0e5:piecel",
-        ] {
-            assert_eq!(read(bad), None, "{bad:?}");
-        }
-    }
 
     #[test]
     fn only_exact_answers_count() {

@@ -2,7 +2,7 @@
 
 use bitlode_bencode::{Encoder, Limits, decode_prefix};
 
-use crate::WireError;
+use crate::{ExtendedLimits, WireError};
 
 /// Bytes of a metadata piece; only the last may be shorter (BEP 9).
 pub const METADATA_PIECE_LEN: u32 = 16 * 1024;
@@ -52,8 +52,8 @@ impl<'a> MetadataMessage<'a> {
     }
 
     /// Reads a payload. Requests and rejects must end with their dictionary; what follows it in DATA is the data.
-    pub fn parse(payload: &'a [u8], limits: Limits) -> Result<MetadataMessage<'a>, WireError> {
-        let (document, end) = decode_prefix(payload, limits)?;
+    pub fn parse(payload: &'a [u8], limits: &ExtendedLimits) -> Result<MetadataMessage<'a>, WireError> {
+        let (document, end) = decode_prefix(payload, Limits { depth: limits.depth, tokens: limits.tokens })?;
         let root = document.root();
         let int = |key: &'static str| root.get(key.as_bytes()).and_then(|value| value.as_int());
         let number = |key| int(key).and_then(|value| u32::try_from(value).ok()).ok_or(WireError::Key(key));
@@ -79,7 +79,8 @@ const REJECT: i64 = 2;
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { depth: 16, tokens: 100 };
+    const LIMITS: ExtendedLimits =
+        ExtendedLimits { depth: 16, tokens: 100, names: 0, name_bytes: 0, client_bytes: 0, reqq: 0, metadata_size: 0 };
 
     #[test]
     fn the_three_messages_of_bep_9_are_built_and_read() {
@@ -92,14 +93,16 @@ mod tests {
             (MetadataMessage::Reject { piece: 7 }, &b"d8:msg_typei2e5:piecei7ee"[..]),
         ] {
             assert_eq!(message.build(), bytes);
-            assert_eq!(MetadataMessage::parse(bytes, LIMITS), Ok(message));
+            assert_eq!(MetadataMessage::parse(bytes, &LIMITS), Ok(message));
         }
+        let more = b"d3:foo3:bar8:msg_typei0e5:piecei7ee";
+        assert_eq!(MetadataMessage::parse(more, &LIMITS), Ok(MetadataMessage::Request { piece: 7 }));
     }
 
     #[test]
     fn a_message_of_another_type_is_read_as_unknown() {
-        assert_eq!(MetadataMessage::parse(b"d8:msg_typei3ee", LIMITS), Ok(MetadataMessage::Unknown));
-        assert_eq!(MetadataMessage::parse(b"d8:msg_typei-1e5:piece1:xe", LIMITS), Ok(MetadataMessage::Unknown));
+        assert_eq!(MetadataMessage::parse(b"d8:msg_typei3ee", &LIMITS), Ok(MetadataMessage::Unknown));
+        assert_eq!(MetadataMessage::parse(b"d8:msg_typei-1e5:piece1:xe", &LIMITS), Ok(MetadataMessage::Unknown));
     }
 
     #[test]
@@ -114,10 +117,12 @@ mod tests {
             (b"d8:msg_typei1e5:piecei0ee", "total_size"),
             (b"d8:msg_typei1e5:piecei0e10:total_sizei4611686018427387904ee", "total_size"),
         ] {
-            assert_eq!(MetadataMessage::parse(bytes, LIMITS), Err(WireError::Key(key)));
+            assert_eq!(MetadataMessage::parse(bytes, &LIMITS), Err(WireError::Key(key)));
         }
-        let trailing = MetadataMessage::parse(b"d8:msg_typei0e5:piecei0eex", LIMITS);
+        let trailing = MetadataMessage::parse(b"d8:msg_typei0e5:piecei0eex", &LIMITS);
         assert_eq!(trailing, Err(WireError::Trailing { bytes: 1 }));
-        assert!(matches!(MetadataMessage::parse(b"", LIMITS), Err(WireError::Bencode(_))));
+        for broken in [&b""[..], b"d", b"d99999999999:a", b"d4294967295:a", b"d8:msg_typei0e5:piecel"] {
+            assert!(matches!(MetadataMessage::parse(broken, &LIMITS), Err(WireError::Bencode(_))), "{broken:?}");
+        }
     }
 }
