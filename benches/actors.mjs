@@ -1,12 +1,14 @@
-// The clients of the benchmark: each seeds or leeches one torrent, says when it has all, and reports its version.
+// The clients of the benchmark: each seeds or leeches one torrent, says when it has all within `patience` seconds, and
+// reports its version.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { aria2Command, aria2Done, aria2Version } from '../test/interop/peers/commands.mjs'
 import { event } from './measure.mjs'
 
 export const project = fileURLToPath(new URL('../', import.meta.url))
-const cli = join(project, 'dist/cli/main.js')
+export const cli = join(project, 'dist/cli/main.js')
 const loopwatch = join(project, 'benches/loopwatch.mjs')
 const python = join(project, 'target/peers/libtorrent/bin/python')
 const peerScript = join(project, 'test/interop/peers/libtorrent_peer.py')
@@ -15,9 +17,10 @@ const foreign = join(project, 'target/peers/npm')
 /** Ours: the shipped command line with its default settings. */
 export const ours = {
   name: 'bitlode',
+  watched: true,
   version: () => JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')).version,
   missing: () => null,
-  async seed(stage, { torrent, folder, host }) {
+  async seed(stage, { torrent, folder, host, patience }) {
     const actor = stage.start('bitlode seed', [
       process.execPath,
       cli,
@@ -28,10 +31,10 @@ export const ours = {
       `${host}:6881`,
       '--json',
     ])
-    await actor.line(event('ready'), 120)
+    await actor.line(event('ready'), patience)
     return actor
   },
-  async leech(stage, { torrent, into, host, peers, watch }) {
+  async leech(stage, { torrent, into, host, peers, watch, patience }) {
     const preload = watch ? ['--import', loopwatch] : []
     const words = [
       process.execPath,
@@ -49,7 +52,7 @@ export const ours = {
     const actor = stage.start('bitlode download', [...words, ...peers.flatMap((peer) => ['--peer', peer])], {
       env: watch ? { LOOPWATCH: watch } : {},
     })
-    return { actor, done: actor.line(event('done'), 300) }
+    return { actor, ready: actor.line(event('ready'), patience), done: actor.line(event('done'), patience) }
   },
 }
 
@@ -69,7 +72,7 @@ function libtorrent(tuned) {
     seed: (stage, job) => start(stage, 'seed', job),
     async leech(stage, job) {
       const actor = await start(stage, 'leech', { ...job, folder: job.into })
-      return { actor, done: actor.line(event('done'), 300) }
+      return { actor, done: actor.line(event('done'), job.patience) }
     },
   }
 }
@@ -79,42 +82,19 @@ export const ltTuned = libtorrent(true)
 /** aria2 leeches by tracker only, so its transfers run through opentracker. */
 export const aria2 = {
   name: 'aria2',
-  version: () => /aria2 version (\S+)/.exec(execFileSync('aria2c', ['--version'], { encoding: 'utf8' }))?.[1],
+  version: aria2Version,
   missing: () => (spawnSync('aria2c', ['--version']).error ? 'aria2 is not installed' : null),
   needsTracker: true,
-  async seed(stage, { torrent, folder, host, state }) {
-    return stage.start('aria2 seed', [
-      'aria2c',
-      ...aria2Options(host, folder, state),
-      '--bt-seed-unverified=true',
-      torrent,
-    ])
+  async seed(stage, job) {
+    const actor = stage.start('aria2 seed', aria2Command({ ...job, port: 6881, seeding: true }))
+    await stage.listening(`${job.host}:6881`, 30)
+    return actor
   },
-  async leech(stage, { torrent, into, host, state }) {
-    const actor = stage.start('aria2 leech', ['aria2c', ...aria2Options(host, into, state), torrent])
-    return { actor, done: actor.line((line) => /BT-COMPLETE|Download complete/i.test(line) || null, 300) }
+  async leech(stage, job) {
+    const words = aria2Command({ ...job, folder: job.into, port: 6881, seeding: false })
+    const actor = stage.start('aria2 leech', words)
+    return { actor, done: actor.line(aria2Done, job.patience) }
   },
-}
-
-function aria2Options(host, dir, state) {
-  mkdirSync(state, { recursive: true })
-  const hook = join(state, 'done.sh')
-  writeFileSync(hook, '#!/bin/sh\necho BT-COMPLETE\n', { mode: 0o755 })
-  return [
-    '--no-conf',
-    '--enable-dht=false',
-    '--enable-dht6=false',
-    '--bt-enable-lpd=false',
-    '--seed-ratio=0',
-    '--file-allocation=none',
-    `--interface=${host}`,
-    '--listen-port=6881',
-    `--dir=${dir}`,
-    `--on-bt-download-complete=${hook}`,
-    '--bt-tracker-interval=2',
-    '--summary-interval=0',
-    '--allow-overwrite=true',
-  ]
 }
 
 /** WebTorrent in Node, its WebRTC binary replaced by nothing: TCP is what is measured. */
@@ -134,20 +114,20 @@ export const webtorrent = {
     }
     return null
   },
-  async seed(stage, { torrent, folder, host }) {
+  async seed(stage, { torrent, folder, host, patience }) {
     const actor = stage.start(
       'webtorrent seed',
       webtorrentCommand({ mode: 'seed', torrent, path: folder, host, peers: [] }),
     )
-    await actor.line(event('ready'), 300)
+    await actor.line(event('ready'), patience)
     return actor
   },
-  async leech(stage, { torrent, into, host, peers }) {
+  async leech(stage, { torrent, into, host, peers, patience }) {
     const actor = stage.start(
       'webtorrent leech',
       webtorrentCommand({ mode: 'leech', torrent, path: into, host, peers }),
     )
-    return { actor, done: actor.line(event('done'), 300) }
+    return { actor, done: actor.line(event('done'), patience) }
   },
 }
 

@@ -47,6 +47,16 @@ export class Stage {
     return `10.99.0.${this.hosts}`
   }
 
+  /** Waits until somebody listens at `ip:port`. */
+  async listening(address, seconds) {
+    const [host, port] = address.split(':')
+    const end = Date.now() + seconds * 1000
+    while (!this.exec('ss', '-Hltn', `src ${host} and sport = ${port}`).includes('LISTEN')) {
+      if (Date.now() > end) throw new Error(`nobody listens at ${host}:${port} after ${seconds} s`)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+
   exec(...words) {
     return execFileSync('ip', ['netns', 'exec', this.name, ...words], { encoding: 'utf8' })
   }
@@ -103,6 +113,8 @@ export class Stage {
       ended,
       lines,
       usage: () => usage(child.pid),
+      /** Sends a signal and waits for nothing. */
+      signal: (name) => void child.kill(name),
       async stop(signal = 'SIGTERM') {
         if (open) child.kill(signal)
         const hard = setTimeout(() => child.kill('SIGKILL'), 8000)
@@ -126,6 +138,19 @@ export class Stage {
     }
   }
 
+  /** A Node process that does nothing: `begin()` begins to measure its event loop, `end()` gives what it saw. */
+  async control() {
+    const idle = this.start('idle control', [process.execPath, here('idle.mjs')])
+    await idle.line(event('ready'), 20)
+    return {
+      begin: () => idle.signal('SIGUSR2'),
+      async end() {
+        idle.signal('SIGTERM')
+        return idle.line(event('idle'), 20)
+      },
+    }
+  }
+
   async close() {
     await Promise.all(this.children.map((child) => child.stop('SIGKILL')))
     execFileSync('ip', ['netns', 'del', this.name])
@@ -137,10 +162,4 @@ export const event = (name) => (line) => {
   if (!line.startsWith('{')) return null
   const words = JSON.parse(line)
   return words.event === name || (name === 'source' && words.ready) ? words : null
-}
-
-export function median(list) {
-  const sorted = [...list].sort((a, b) => a - b)
-  const half = sorted.length >> 1
-  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2
 }

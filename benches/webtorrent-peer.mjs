@@ -9,7 +9,8 @@ const client = new WebTorrent({
   utp: false,
   natUpnp: false,
   natPmp: false,
-  torrentPort: 6881,
+  // It listens at every address, so the two of a transfer need ports of their own.
+  torrentPort: mode === 'seed' ? 6881 : 6882,
   utPex: false,
 })
 const say = (words) => process.stdout.write(`${JSON.stringify(words)}\n`)

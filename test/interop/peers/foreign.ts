@@ -1,8 +1,19 @@
 // The foreign clients: how each is started, told of torrents and asked whether it has finished.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { firstExisting, type Network, type Running } from '../network.ts'
+import {
+  announceUrl,
+  aria2Command,
+  aria2Done,
+  aria2Version,
+  infoHash,
+  opentrackerCommand,
+  output,
+} from './commands.mjs'
+
+export { infoHash }
 
 export interface Job {
   readonly torrent: string
@@ -161,33 +172,11 @@ function call(
 }
 
 function aria2(): Foreign {
-  const version = /aria2 version (\S+)/.exec(output('aria2c', ['--version']))?.[1] ?? 'unknown'
+  const version = aria2Version()
   const start = (network: Network, job: Job, seeding: boolean) => {
-    mkdirSync(job.state, { recursive: true })
-    const done = join(job.state, 'done.sh')
-    writeFileSync(done, '#!/bin/sh\necho BT-COMPLETE\n', { mode: 0o755 })
-    const args = [
-      '--enable-dht=false',
-      '--enable-dht6=false',
-      '--bt-enable-lpd=false',
-      '--enable-peer-exchange=false',
-      '--seed-ratio=0',
-      '--file-allocation=none',
-      `--interface=${job.host}`,
-      `--listen-port=${job.port}`,
-      `--dir=${job.folder}`,
-      `--on-bt-download-complete=${done}`,
-      '--bt-tracker-interval=2',
-      '--summary-interval=0',
-      '--allow-overwrite=true',
-      '--bt-stop-timeout=0',
-      '--no-conf',
-    ]
-    if (seeding) args.push('--bt-seed-unverified=true')
-    return network.start(`aria2 ${seeding ? 'seed' : 'leech'}`, job.host, 'aria2c', [...args, job.torrent])
+    const [command = '', ...args] = aria2Command({ ...job, seeding })
+    return network.start(`aria2 ${seeding ? 'seed' : 'leech'}`, job.host, command, args)
   }
-  const complete = (line: string) =>
-    /BT-COMPLETE|Download complete|seeding is over|\[SEEDING|SEED\(/i.test(line) ? true : null
   return {
     name: 'aria2',
     version,
@@ -198,7 +187,7 @@ function aria2(): Foreign {
     },
     async leech(network, job) {
       const running = start(network, job, false)
-      return { running, done: running.line(complete, 90).then(() => undefined) }
+      return { running, done: running.line(aria2Done, 90).then(() => undefined) }
     },
   }
 }
@@ -225,13 +214,6 @@ export function foreignClients(): { clients: Foreign[]; missing: string[] } {
   return { clients, missing }
 }
 
-/** The v1 info-hash, hexadecimal, as a program that is not ours reads it. */
-export function infoHash(torrent: string): string {
-  const [, hash] = /Hash: ([0-9a-f]{40})/.exec(output('transmission-show', [torrent])) ?? []
-  if (!hash) throw new Error(`${torrent} has no hash`)
-  return hash
-}
-
 export interface Tracker {
   readonly url: string
   readonly running: Running
@@ -239,28 +221,11 @@ export interface Tracker {
 
 /** Starts opentracker for these info-hashes (hex). */
 export async function opentracker(network: Network, state: string, hashes: readonly string[]): Promise<Tracker> {
-  mkdirSync(state, { recursive: true })
-  const list = join(state, 'whitelist')
-  writeFileSync(list, `${hashes.join('\n')}\n`)
   const host = network.host()
-  const running = network.start('opentracker', host, 'opentracker', [
-    '-i',
-    host,
-    '-p',
-    '6969',
-    '-P',
-    '6969',
-    '-w',
-    list,
-  ])
+  const [command = '', ...args] = opentrackerCommand(host, state, hashes)
+  const running = network.start('opentracker', host, command, args)
   await until(10, () => tries(() => network.exec('curl', '-s', '-m', '2', `http://${host}:6969/stats`)))
-  return { url: `http://${host}:6969/announce`, running }
-}
-
-function output(command: string, args: string[]): string {
-  const { stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8' })
-  if (error) throw error
-  return stdout + stderr
+  return { url: announceUrl(host), running }
 }
 
 function tries(act: () => unknown): boolean {
