@@ -7,7 +7,7 @@
 use bitlode_base::BLOCK_LEN;
 
 use crate::hasher::Hasher;
-use crate::sha256::{sha256, sha256_many};
+use crate::sha256::{sha256, sha256_blocks, sha256_many};
 
 /// A node of a tree.
 pub type Hash = [u8; 32];
@@ -98,9 +98,9 @@ pub fn layer_matches_with(with: Hasher, layer: &[u8], level: u32, root: &Hash) -
 
 /// The nodes over a row; `pad` is the sibling of a last one without.
 fn above(with: Hasher, row: &[Hash], pad: &Hash) -> Vec<Hash> {
-    let (pairs, last) = row.as_chunks::<2>();
-    let mut nodes = sha256_many(with, &pairs.iter().map(|pair| pair.as_flattened()).collect::<Vec<_>>());
-    nodes.extend(last.iter().map(|left| parent(left, pad)));
+    let (pairs, last) = row.as_flattened().as_chunks::<64>();
+    let mut nodes = sha256_blocks(with, pairs);
+    nodes.extend(last.first_chunk().map(|left| parent(left, pad)));
     nodes
 }
 

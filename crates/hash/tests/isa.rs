@@ -199,6 +199,15 @@ fn trees_are_the_same_by_every_instruction_set() {
     }
     for with in hashers() {
         assert_eq!(merkle::leaves_with(with, &content), leaves, "{with}");
+        // A level of every width, so that lanes are full, partly full and too few to be worth it.
+        for count in 0..=38 {
+            let level = merkle::layer_of_blocks_with(with, &leaves[..count], 1);
+            let want = leaves[..count].chunks(2).map(|pair| match pair {
+                [left, right] => true_sha256([*left, *right].as_flattened()),
+                _ => true_sha256([pair[0], [0; 32]].as_flattened()),
+            });
+            assert_eq!(level, want.collect::<Vec<_>>(), "{count} leaves, {with}");
+        }
         assert_eq!(Tree::new_with(with, leaves.clone()).root(), row[0], "{with}");
         let layer = merkle::layer_of_blocks_with(with, &leaves, 3);
         assert_eq!(layer.len(), 5);

@@ -1,4 +1,5 @@
 //! Many messages.
+#![cfg_attr(not(target_arch = "x86_64"), allow(unused_imports, reason = "only x86 has lanes"))]
 
 use super::state::{Sha1, compress};
 use crate::blocks::{Block, Blocks};

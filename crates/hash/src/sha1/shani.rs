@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use crate::blocks::Block;
-use crate::simd::sse::{load, of_words, quarter, to_words};
+use crate::simd::sse::{ahead, load, of_words, quarter, to_words};
 
 /// Four message words, the first of them highest.
 #[target_feature(enable = "ssse3")]
@@ -50,6 +50,7 @@ pub(super) fn compress(words: &mut [u32; 5], blocks: &[Block]) {
     let mut abcd = of_words([d, c, b, a]);
     let mut e = of_words([0, 0, 0, e]);
     for block in blocks {
+        ahead::<1024>(block);
         let (abcd_then, e_then) = (abcd, e);
         let (mut w0, mut w1, mut w2, mut w3) = (four(block, 0), four(block, 1), four(block, 2), four(block, 3));
         // The first four rounds take e as it is; later ones make it from what a was four rounds before.

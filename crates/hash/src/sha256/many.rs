@@ -1,4 +1,7 @@
 //! Many messages.
+#![cfg_attr(not(target_arch = "x86_64"), allow(unused_imports, dead_code, reason = "only x86 has lanes"))]
+
+use core::array;
 
 use super::state::{START, compress, to_bytes};
 use crate::blocks::{Block, Blocks};
@@ -24,6 +27,51 @@ pub fn sha256_many(with: Hasher, messages: &[&[u8]]) -> Vec<[u8; 32]> {
         _ => lanes::one_by_one(&mut queue, one),
     }
     queue.hashes
+}
+
+/// The SHA-256 of each message of one block: a level of a tree. They need no schedule, and their padding is the same.
+pub(crate) fn sha256_blocks(with: Hasher, messages: &[Block]) -> Vec<[u8; 32]> {
+    let mut hashes = Vec::with_capacity(messages.len());
+    let rest = match with.many_sha256() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => blocks_in_lanes(messages, with.worth_sha256(), &mut hashes, turn16),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => blocks_in_lanes(messages, with.worth_sha256(), &mut hashes, turn8),
+        _ => messages,
+    };
+    hashes.extend(rest.iter().map(|message| {
+        let mut words = START;
+        compress(with.one(), &mut words, core::slice::from_ref(message));
+        compress(with.one(), &mut words, &PADDING);
+        to_bytes(words)
+    }));
+    hashes
+}
+
+/// The last block of a message of one whole block: a one bit, zeros, the length of 512 bits.
+const PADDING: [Block; 1] = {
+    let mut block = [0; 64];
+    block[0] = 0x80;
+    block[62] = 2;
+    [block]
+};
+
+/// Hashes in turns of `L` until fewer than `worth` messages are left, and gives those back.
+fn blocks_in_lanes<'a, const L: usize>(
+    mut messages: &'a [Block],
+    worth: usize,
+    hashes: &mut Vec<[u8; 32]>,
+    turn: impl Fn(&mut Columns<8, L>, &[&[Block]; L], usize),
+) -> &'a [Block] {
+    while !messages.is_empty() && messages.len() >= worth {
+        let (now, later) = messages.split_at(messages.len().min(L));
+        let mut columns = START.map(|word| [word; L]);
+        turn(&mut columns, &array::from_fn(|lane| &now[lane.min(now.len() - 1)..][..1]), 1);
+        turn(&mut columns, &[&PADDING; L], 1);
+        hashes.extend((0..now.len()).map(|lane| to_bytes(array::from_fn(|row| columns[row][lane]))));
+        messages = later;
+    }
+    messages
 }
 
 /// Messages, those that wait by number, the longest last, and the hashes of those that are done.

@@ -13,5 +13,6 @@ mod rounds;
 mod shani;
 mod state;
 
+pub(crate) use many::sha256_blocks;
 pub use many::sha256_many;
 pub use state::{Sha256, sha256};

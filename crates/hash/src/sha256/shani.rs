@@ -4,7 +4,7 @@ use core::arch::x86_64::*;
 
 use super::rounds::K;
 use crate::blocks::Block;
-use crate::simd::sse::{load, of_words, quarter, to_words};
+use crate::simd::sse::{ahead, load, of_words, quarter, to_words};
 
 /// Four message words, the first of them lowest.
 #[target_feature(enable = "ssse3")]
@@ -37,6 +37,7 @@ pub(super) fn compress(words: &mut [u32; 8], blocks: &[Block]) {
     let mut abef = of_words([f, e, b, a]);
     let mut cdgh = of_words([h, g, d, c]);
     for block in blocks {
+        ahead::<1024>(block);
         let (abef_then, cdgh_then) = (abef, cdgh);
         let (mut w0, mut w1, mut w2, mut w3) = (four(block, 0), four(block, 1), four(block, 2), four(block, 3));
         four_rounds!(0, abef, cdgh, w0);

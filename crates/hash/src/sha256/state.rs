@@ -1,5 +1,9 @@
 //! One message.
 
+#[cfg(target_arch = "aarch64")]
+use super::armv8 as instructions;
+#[cfg(target_arch = "x86_64")]
+use super::shani as instructions;
 use crate::blocks::Block;
 use crate::hasher::Hasher;
 use crate::isa::Isa;
@@ -62,12 +66,9 @@ pub(super) fn to_bytes(words: [u32; 8]) -> [u8; 32] {
 /// Takes whole blocks into the state; an instruction set without streams is plain Rust.
 pub(super) fn compress(with: Isa, words: &mut [u32; 8], blocks: &[Block]) {
     match with {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the processor was just asked.
-        Isa::ShaNi if with.is_available() => unsafe { super::shani::compress(words, blocks) },
-        #[cfg(target_arch = "aarch64")]
-        // SAFETY: the processor was just asked.
-        Isa::Armv8 if with.is_available() => unsafe { super::armv8::compress(words, blocks) },
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        // SAFETY: the processor was just asked, and of the two it can only have the one of its own architecture.
+        Isa::ShaNi | Isa::Armv8 if with.is_available() => unsafe { instructions::compress(words, blocks) },
         _ => super::portable::compress(words, blocks),
     }
 }
