@@ -13,6 +13,7 @@ export const overview = `bitlode: download, seed, create and check BitTorrent co
   bitlode verify   <.torrent> <folder that holds the content> [options]
 
   bitlode <command> --help says more; bitlode --version prints the version.
+  BITLODE_ISA=portable, sha-ni, avx2 or avx512 in the environment: the best of the processor that hashing may use.
   Exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 `
 

@@ -10,17 +10,20 @@ use std::sync::{Arc, mpsc};
 use std::time::SystemTime;
 
 use bitlode_base::{Code, Coded};
-use bitlode_hash::Sha1;
+use bitlode_hash::{Feed, Hasher, Sha1, sha1_many};
 use bitlode_metainfo::create::{Create, Privacy, piece_length_for};
 use bitlode_metainfo::{Limits, Metainfo};
+use bitlode_storage::Scratch;
 
 use crate::api::{CreateTorrent, Failure};
 use crate::workers::{Pace, Workers};
 
 /// Bytes that one task hashes, at least: enough that handing it out costs nothing beside it.
 const TASK_BYTES: u64 = 8 * 1024 * 1024;
-/// Bytes read at once: they stay in the core's cache until they are hashed.
-const READ_BYTES: usize = 64 * 1024;
+/// Bytes of a piece read at once.
+const READ_BYTES: u64 = 256 * 1024;
+/// Pieces that are read side by side at most, whatever the hasher could take: it bounds the memory.
+const LANES: usize = 16;
 
 /// What making a torrent needs of its surroundings.
 pub(crate) struct Maker<'a> {
@@ -142,7 +145,11 @@ impl Maker<'_> {
             let message = format!("{pieces} pieces are more than {}: choose a larger piece length", self.limits.pieces);
             return Err(failure(Code::MetainfoLimit, message));
         };
-        let step = u32::try_from(TASK_BYTES.div_ceil(length)).unwrap_or(1).max(1);
+        // Full lanes, but not all of them in one thread's.
+        let hasher = self.workers.hasher();
+        let lanes = u32::try_from(hasher.lanes_sha1().min(LANES)).unwrap_or(1);
+        let share = count.div_ceil(u32::try_from(self.parallel).unwrap_or(1).max(1));
+        let step = u32::try_from(TASK_BYTES.div_ceil(length)).unwrap_or(1).max(lanes.min(share)).max(1);
         let mut out = vec![0; count as usize * 20];
         let (tx, rx) = mpsc::channel();
         let (mut next, mut running, mut done) = (0u32, 0, 0u32);
@@ -153,9 +160,9 @@ impl Maker<'_> {
                 next = range.end;
                 running += 1;
                 let (files, cancelled, tx) = (files.clone(), self.cancelled.clone(), tx.clone());
-                let task = move || {
+                let task = move |scratch: &mut Scratch| {
                     let bytes = u64::from(range.start) * length..(u64::from(range.end) * length).min(total);
-                    let hashes = hash_run(&files, bytes, length, &cancelled);
+                    let hashes = hash_run(&files, bytes, length, hasher, &cancelled, scratch);
                     // Nobody waits any more when the maker gave up.
                     let _ = tx.send((range, hashes));
                 };
@@ -184,56 +191,120 @@ impl Maker<'_> {
     }
 }
 
-/// Hashes the pieces in `bytes`, which begins at a piece's first byte.
-fn hash_run(files: &[Found], bytes: Range<u64>, piece_length: u64, cancelled: &AtomicBool) -> Result<Vec<u8>, Failure> {
+/// Hashes the pieces in `bytes`, which begins at a piece's first byte, as many side by side as the hasher takes.
+fn hash_run(
+    files: &[Found],
+    bytes: Range<u64>,
+    piece_length: u64,
+    hasher: Hasher,
+    cancelled: &AtomicBool,
+    scratch: &mut Scratch,
+) -> Result<Vec<u8>, Failure> {
     let mut out = Vec::new();
-    let mut buffer = vec![0; READ_BYTES];
-    let mut at = bytes.start;
-    let mut piece = Sha1::new();
-    let first = files.partition_point(|file| file.offset + file.len <= bytes.start);
-    for file in files.get(first..).unwrap_or_default() {
-        if at >= bytes.end {
-            break;
+    let mut content = Content { files, open: BTreeMap::new() };
+    let step = piece_length.min(READ_BYTES);
+    let group_bytes = piece_length * hasher.lanes_sha1().clamp(1, LANES) as u64;
+    let mut start = bytes.start;
+    while start < bytes.end {
+        let end = (start + group_bytes).min(bytes.end);
+        let mut lanes = Vec::new();
+        while start < end {
+            let stop = (start + piece_length).min(end);
+            lanes.push((start..stop, Sha1::new()));
+            start = stop;
         }
-        if file.len == 0 {
-            continue;
-        }
-        let mut open = Open::new(file, at - file.offset)?;
-        let stop = (file.offset + file.len).min(bytes.end);
-        while at < stop {
-            if cancelled.load(Relaxed) {
-                return Err(failure(Code::Aborted, "making the torrent was aborted".into()));
+        let buffer = scratch.bytes(step as usize * lanes.len());
+        while lanes.iter().any(|(rest, _)| !rest.is_empty()) {
+            let mut parts = Vec::with_capacity(lanes.len());
+            for ((rest, hash), part) in lanes.iter_mut().zip(buffer.chunks_mut(step as usize)) {
+                if cancelled.load(Relaxed) {
+                    return Err(failure(Code::Aborted, "making the torrent was aborted".into()));
+                }
+                let len = step.min(rest.end - rest.start);
+                let part = part.get_mut(..len as usize).unwrap_or_default();
+                content.fill(rest.start, part)?;
+                rest.start += len;
+                parts.push((hash, [&*part]));
             }
-            let piece_end = at - at % piece_length + piece_length;
-            let want = usize::try_from(stop.min(piece_end) - at).unwrap_or(READ_BYTES).min(READ_BYTES);
-            let part = buffer.get_mut(..want).unwrap_or_default();
-            open.fill(part)?;
-            piece.update(part);
-            at += want as u64;
-            if at == piece_end || at == bytes.end {
-                out.extend(std::mem::replace(&mut piece, Sha1::new()).finish());
-            }
+            let feeds = parts.iter_mut().map(|(hash, part)| Feed { hash, parts: &*part });
+            sha1_many(hasher, &mut feeds.collect::<Vec<_>>());
         }
-        open.check()?;
+        out.extend(lanes.into_iter().flat_map(|(_, hash)| hash.finish()));
+        // Only the file that goes on behind these pieces is still needed.
+        content.close_before(start)?;
     }
+    content.close_before(u64::MAX)?;
     Ok(out)
+}
+
+/// The files as one run of bytes.
+struct Content<'a> {
+    files: &'a [Found],
+    /// Those that are read now, by their number.
+    open: BTreeMap<usize, Open<'a>>,
+}
+
+impl<'a> Content<'a> {
+    /// Fills `part` from a position in the torrent's bytes.
+    fn fill(&mut self, mut at: u64, mut part: &mut [u8]) -> Result<(), Failure> {
+        let mut number = self.files.partition_point(|file| file.offset + file.len <= at);
+        while !part.is_empty() {
+            let Some(file) = self.files.get(number) else { return Ok(()) };
+            let len = usize::try_from(file.offset + file.len - at).unwrap_or(usize::MAX).min(part.len());
+            let (front, back) = part.split_at_mut(len);
+            if !front.is_empty() {
+                let whole = at == file.offset && len as u64 == file.len;
+                let mut open = match self.open.remove(&number) {
+                    Some(open) => open,
+                    None => Open::new(file)?,
+                };
+                open.fill(at - file.offset, front)?;
+                match whole {
+                    true => open.check()?,
+                    false => drop(self.open.insert(number, open)),
+                }
+            }
+            at += len as u64;
+            part = back;
+            number += 1;
+        }
+        Ok(())
+    }
+
+    /// Closes the files that end at or before a position, which must be what they were.
+    fn close_before(&mut self, position: u64) -> Result<(), Failure> {
+        while let Some(entry) = self.open.first_entry() {
+            let found = entry.get().found;
+            if found.offset + found.len > position {
+                break;
+            }
+            entry.remove().check()?;
+        }
+        Ok(())
+    }
 }
 
 /// A file that must stay what it was found to be.
 struct Open<'a> {
     found: &'a Found,
     file: File,
+    /// Where the next read begins by itself.
+    at: u64,
 }
 
 impl<'a> Open<'a> {
-    fn new(found: &'a Found, offset: u64) -> Result<Open<'a>, Failure> {
-        use std::io::Seek;
-        let mut file = File::open(&found.disk).map_err(|error| unreadable(&found.disk, &error))?;
-        file.seek(std::io::SeekFrom::Start(offset)).map_err(|error| unreadable(&found.disk, &error))?;
-        Ok(Open { found, file })
+    fn new(found: &'a Found) -> Result<Open<'a>, Failure> {
+        let file = File::open(&found.disk).map_err(|error| unreadable(&found.disk, &error))?;
+        Ok(Open { found, file, at: 0 })
     }
 
-    fn fill(&mut self, part: &mut [u8]) -> Result<(), Failure> {
+    fn fill(&mut self, offset: u64, part: &mut [u8]) -> Result<(), Failure> {
+        use std::io::Seek;
+        if self.at != offset {
+            let sought = self.file.seek(std::io::SeekFrom::Start(offset));
+            sought.map_err(|error| unreadable(&self.found.disk, &error))?;
+        }
+        self.at = offset + part.len() as u64;
         self.file.read_exact(part).map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => changed(self.found),
             _ => unreadable(&self.found.disk, &error),
@@ -264,4 +335,94 @@ fn changed(found: &Found) -> Failure {
 
 fn failure(code: Code, message: String) -> Failure {
     Failure { code, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use bitlode_base::Choice;
+    use bitlode_hash::{Isa, sha1};
+
+    use super::*;
+
+    struct Folder(PathBuf);
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// Files of these lengths, and their bytes one behind the other.
+    fn files(folder: &Folder, lengths: &[usize]) -> (Vec<Found>, Vec<u8>) {
+        let (mut choice, mut bytes, mut found) = (Choice::new(9), Vec::new(), Vec::new());
+        fs::create_dir_all(&folder.0).unwrap();
+        for (number, len) in lengths.iter().enumerate() {
+            let disk = folder.0.join(number.to_string());
+            let content: Vec<u8> = std::iter::repeat_with(|| choice.next() as u8).take(*len).collect();
+            fs::write(&disk, &content).unwrap();
+            let modified = fs::metadata(&disk).unwrap().modified().ok();
+            found.push(Found { disk, components: Vec::new(), len: *len as u64, modified, offset: bytes.len() as u64 });
+            bytes.extend(content);
+        }
+        (found, bytes)
+    }
+
+    fn folder(name: &str) -> Folder {
+        Folder(std::env::temp_dir().join(format!("bitlode-create-{name}-{}", std::process::id())))
+    }
+
+    #[test]
+    fn pieces_side_by_side_across_any_files_have_the_hashes_of_their_bytes() {
+        let folder = folder("lanes");
+        let mut lengths = vec![3_000_000, 0, 1, 16_384, 700_001, 0, 0, 65_536];
+        lengths.extend((0..400).map(|number| number % 97));
+        lengths.push(900_000);
+        let (found, bytes) = files(&folder, &lengths);
+        for piece_length in [16_384, 65_536, 524_288, 8_388_608] {
+            let want: Vec<u8> = bytes.chunks(piece_length).flat_map(sha1).collect();
+            for hasher in Isa::ALL.into_iter().filter_map(Hasher::only).chain([Hasher::best()]) {
+                // In runs of 24 pieces, as several tasks would have them.
+                let mut got = Vec::new();
+                for start in (0..bytes.len()).step_by(piece_length * 24) {
+                    let run = start as u64..bytes.len().min(start + piece_length * 24) as u64;
+                    let go = AtomicBool::new(false);
+                    got.extend(hash_run(&found, run, piece_length as u64, hasher, &go, &mut Scratch::new()).unwrap());
+                }
+                assert!(got == want, "{piece_length}, {hasher}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_longer_what_was_found_is_an_error() {
+        let folder = folder("changed");
+        let (found, bytes) = files(&folder, &[100_000, 300, 200_000]);
+        let hash = |cancelled: bool| {
+            let (all, cancelled) = (0..bytes.len() as u64, AtomicBool::new(cancelled));
+            hash_run(&found, all, 16_384, Hasher::best(), &cancelled, &mut Scratch::new())
+                .map_err(|failure| failure.code)
+        };
+        assert!(hash(false).is_ok());
+        assert_eq!(hash(true).unwrap_err(), Code::Aborted);
+        for number in [1, 2] {
+            let path = &found[number].disk;
+            let content = fs::read(path).unwrap();
+            let modified = found[number].modified.unwrap();
+            let restore = |bytes: &[u8]| {
+                fs::write(path, bytes).unwrap();
+                File::options().write(true).open(path).unwrap().set_modified(modified).unwrap();
+            };
+            restore(&content[..200]);
+            assert_eq!(hash(false).unwrap_err(), Code::StorageChanged, "file {number} is shorter");
+            restore(&[&content[..], b"more"].concat());
+            assert_eq!(hash(false).unwrap_err(), Code::StorageChanged, "file {number} is longer");
+            fs::remove_file(path).unwrap();
+            assert_eq!(hash(false).unwrap_err(), Code::FileRead, "file {number} is gone");
+            restore(&content);
+            assert!(hash(false).is_ok());
+            File::options().write(true).open(path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            assert_eq!(hash(false).unwrap_err(), Code::StorageChanged, "file {number} was written to");
+            restore(&content);
+        }
+    }
 }

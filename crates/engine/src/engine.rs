@@ -16,7 +16,9 @@ use bitlode_storage::sys::{RealDisk, open_files_limit};
 
 use crate::address::refusal;
 use crate::api::{Bell, Command, Drained, Failure, Options, Purpose, ReaderId, RequestId, ShardLoad, StreamId};
+use crate::batcher::Bounds;
 use crate::control::{Control, Leaving, Task};
+use crate::isa;
 use crate::outbox::{self, Outbox};
 use crate::resolve::{self, Resolver};
 use crate::shard::Shard;
@@ -25,6 +27,8 @@ use crate::sys::{self, Sys};
 use crate::threads::{Threads, panic_message};
 use crate::workers::{Size, Workers};
 
+/// Pieces that are hashed side by side hold at most this part of the memory for blocks.
+const BATCH_SHARE: u64 = 4;
 /// The most shards that an engine has, whatever is asked for.
 const SHARDS_MOST: u16 = 64;
 
@@ -49,11 +53,12 @@ impl std::fmt::Debug for Engine {
 impl Engine {
     /// Starts the threads. `bell` is rung at most once until the next [`Engine::drain`], on any thread.
     ///
-    /// Errors: `ERR_INVALID_OPTION` for a setting out of range, `ERR_OUT_OF_MEMORY` when the system gives no thread or
-    /// no poll.
+    /// Errors: `ERR_INVALID_OPTION` for a setting out of range and for a `BITLODE_ISA` that does not exist,
+    /// `ERR_OUT_OF_MEMORY` when the system gives no thread or no poll.
     pub fn open(options: Options, bell: Bell) -> Result<Engine, Failure> {
         let settings = Arc::new(options.settings);
         settings.validate().map_err(|error| Failure { code: error.code(), message: error.to_string() })?;
+        let hasher = isa::hasher(std::env::var(isa::VARIABLE).ok().as_deref())?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let default =
             if options.network { u16::try_from(cores).unwrap_or(u16::MAX).min(settings.max_shards) } else { 1 };
@@ -71,9 +76,17 @@ impl Engine {
         let (threads, disk_threads) = (Arc::new(Threads::default()), Threads::default());
         let hears = outbox.clone();
         let panicked = move |why| hears.poison(format!("a disk thread panicked: {why}"));
+        let bounds = Bounds {
+            lanes: hasher.lanes_sha1(),
+            bytes: settings.memory as u64 / BATCH_SHARE,
+            patience: settings.hash_patience,
+        };
         let size = Size {
             threads: usize::from(settings.max_disk_threads),
             hashing: cores.min(usize::from(settings.max_hash_threads)),
+            hasher,
+            bounds,
+            pool: pool.clone(),
         };
         let workers = Workers::start(size, &disk_threads, Arc::new(panicked));
         let workers = workers.map_err(|error| scarce("threads", &error))?;
@@ -435,7 +448,7 @@ mod tests {
 
     #[test]
     fn row_101_a_panic_of_a_disk_task_fails_the_engine_and_not_the_process() {
-        after(|engine| engine.shared.workers.submit(Pace::Quick, Box::new(|| panic!("planned"))));
+        after(|engine| engine.shared.workers.submit(Pace::Quick, Box::new(|_| panic!("planned"))));
     }
 
     #[test]

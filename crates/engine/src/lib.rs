@@ -13,10 +13,12 @@
 
 mod address;
 pub mod api;
+mod batcher;
 mod control;
 mod create;
 mod engine;
 mod inbox;
+mod isa;
 mod listen;
 mod outbox;
 mod reader;

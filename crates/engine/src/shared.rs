@@ -28,8 +28,8 @@ pub(crate) enum Letter {
     Add { request: RequestId, spec: Box<TorrentSpec>, folder: PathBuf, peers: Vec<SocketAddr> },
     /// A command about a torrent.
     Order { request: RequestId, torrent: TorrentId, order: Order },
-    /// A job has run.
-    JobDone { torrent: TorrentId, done: JobDone },
+    /// Jobs have run.
+    JobsDone(Vec<(TorrentId, JobDone)>),
     /// A peer's connection whose torrent lives here.
     Adopt { carrier: CarrierId, socket: TcpStream, parcel: Box<Parcel> },
     /// A carrier here gives way to a newcomer elsewhere.

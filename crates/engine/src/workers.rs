@@ -1,15 +1,34 @@
 //! The threads that hash, read and write. Submitting never blocks; what a task has to say goes to a shard's letter box,
-//! which never blocks either.
+//! which never blocks either. Pieces that came are no single tasks: a thread takes as many as are hashed side by side.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Instant;
 
+use bitlode_base::{Pool, Time};
+use bitlode_hash::Hasher;
+use bitlode_session::TorrentId;
+use bitlode_storage::sys::RealDisk;
+use bitlode_storage::{Files, Job, JobDone, Scratch, run_many};
+
+use crate::batcher::{Batcher, Bounds, Next};
 use crate::threads::Threads;
 
-/// A piece of work for any thread.
-pub(crate) type Task = Box<dyn FnOnce() + Send>;
+/// A piece of work for any thread; the memory is the thread's.
+pub(crate) type Task = Box<dyn FnOnce(&mut Scratch) + Send>;
+
+/// Who hears what came of pieces.
+pub(crate) type Hears = Arc<dyn Fn(Vec<(TorrentId, JobDone)>) + Send + Sync>;
+
+/// A piece to be hashed and written, beside others if there are any.
+pub(crate) struct Piece {
+    pub(crate) torrent: TorrentId,
+    pub(crate) job: Job,
+    pub(crate) files: Arc<Files<RealDisk>>,
+    pub(crate) hears: Hears,
+}
 
 /// What a task needs. One thread is kept for quick ones, so that neither hashing nor the sync of a slow disk stops uploads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,35 +41,58 @@ pub(crate) enum Pace {
     Slow,
 }
 
-/// How many threads, and how many of them may hash at once.
-#[derive(Debug, Clone, Copy)]
+/// How many threads, how many of them may hash at once, and how.
+#[derive(Debug, Clone)]
 pub(crate) struct Size {
     pub(crate) threads: usize,
     pub(crate) hashing: usize,
+    pub(crate) hasher: Hasher,
+    /// Of pieces that are hashed side by side.
+    pub(crate) bounds: Bounds,
+    /// When most of it is in use, pieces do not wait for others.
+    pub(crate) pool: Pool,
 }
 
-/// The pool.
+/// The pool of threads.
 #[derive(Clone)]
 pub(crate) struct Workers(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
-    /// The thread that is kept for quick tasks sleeps at the first, the others at the second.
+    started: Instant,
+    hasher: Hasher,
+    pool: Pool,
+    /// The thread that is kept for quick tasks sleeps at the first, one that waits for a batch of pieces to become full at
+    /// the second, the others at the third.
     kept: Condvar,
+    batch: Condvar,
     work: Condvar,
 }
 
-#[derive(Default)]
 struct State {
     quick: VecDeque<(u64, Task)>,
     hash: VecDeque<(u64, Task)>,
     slow: VecDeque<(u64, Task)>,
+    /// Their number and order is the batcher's, too.
+    pieces: VecDeque<(u64, Piece)>,
+    batcher: Batcher,
     next: u64,
     kept_idle: bool,
     idle: usize,
+    /// The thread that waits for a batch to become full, by the number it took; `None` once somebody has woken it.
+    waiting: Option<u64>,
     hashing: usize,
     hashing_most: usize,
     stopped: bool,
+}
+
+/// What a thread does next.
+enum Turn {
+    Task(Pace, Task),
+    Pieces(Vec<Piece>),
+    /// Wait for a batch to become full, but not beyond this time.
+    Batch(Time),
+    Nothing,
 }
 
 impl Workers {
@@ -61,8 +103,15 @@ impl Workers {
         panicked: Arc<dyn Fn(String) + Send + Sync>,
     ) -> std::io::Result<Workers> {
         let single = size.threads <= 1;
-        let state = State { hashing_most: size.hashing.max(1), ..State::default() };
-        let shared = Arc::new(Shared { state: Mutex::new(state), kept: Condvar::new(), work: Condvar::new() });
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State::new(size.bounds, size.hashing)),
+            started: Instant::now(),
+            hasher: size.hasher,
+            pool: size.pool,
+            kept: Condvar::new(),
+            batch: Condvar::new(),
+            work: Condvar::new(),
+        });
         for number in 0..size.threads.max(1) {
             let (mine, panicked) = (shared.clone(), panicked.clone());
             threads.spawn(thread::Builder::new().name(format!("bitlode-disk-{number}")), move || {
@@ -72,25 +121,28 @@ impl Workers {
         Ok(Workers(shared))
     }
 
+    /// The way in which everything is hashed.
+    pub(crate) fn hasher(&self) -> Hasher {
+        self.0.hasher
+    }
+
     /// Queues a task. After the end it is dropped.
     pub(crate) fn submit(&self, pace: Pace, task: Task) {
         let mut state = self.0.state();
         if state.stopped {
             return;
         }
-        let number = state.next;
-        state.next += 1;
-        let (wake, kept) = (state.idle > 0, state.kept_idle);
+        let number = state.number();
         match pace {
             Pace::Quick => state.quick.push_back((number, task)),
             Pace::Hash => state.hash.push_back((number, task)),
             Pace::Slow => state.slow.push_back((number, task)),
         }
+        let kept = state.kept_idle;
         // Nobody may take it yet: whoever ends such a task takes the next one.
-        let full = pace == Pace::Hash && state.hashing >= state.hashing_most;
-        drop(state);
-        if wake && !full {
-            self.0.work.notify_one();
+        let full = pace == Pace::Hash && !state.may_hash();
+        if !full {
+            self.0.wake(state);
         }
         // The other sleeper may have been woken for something slow a moment ago.
         if kept && pace == Pace::Quick {
@@ -98,16 +150,42 @@ impl Workers {
         }
     }
 
+    /// Queues a piece. After the end it is dropped.
+    pub(crate) fn submit_piece(&self, piece: Piece) {
+        let now = self.0.now();
+        let hurry = piece.job.is_urgent() || self.0.is_short();
+        let mut state = self.0.state();
+        if state.stopped {
+            return;
+        }
+        let number = state.number();
+        state.batcher.arrived(now, piece.job.held());
+        state.pieces.push_back((number, piece));
+        if hurry {
+            state.batcher.hurry();
+        }
+        self.0.wake_for_pieces(state, now);
+    }
+
+    /// Lets no piece that waits now wait for others any longer.
+    pub(crate) fn hurry(&self) {
+        let mut state = self.0.state();
+        state.batcher.hurry();
+        self.0.wake_for_pieces(state, self.0.now());
+    }
+
     /// Lets the threads end after the task that each has in hand; what waits is dropped.
     pub(crate) fn stop(&self) {
         let mut state = self.0.state();
         state.stopped = true;
-        let dropped =
+        let tasks =
             (std::mem::take(&mut state.quick), std::mem::take(&mut state.hash), std::mem::take(&mut state.slow));
+        let pieces = std::mem::take(&mut state.pieces);
         self.0.work.notify_all();
+        self.0.batch.notify_all();
         self.0.kept.notify_all();
         drop(state);
-        drop(dropped);
+        drop((tasks, pieces));
     }
 }
 
@@ -116,50 +194,174 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn now(&self) -> Time {
+        Time(u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// Three quarters of the memory for blocks are in use.
+    fn is_short(&self) -> bool {
+        self.pool.in_use() / 3 >= self.pool.budget() / 4
+    }
+
+    /// Wakes a thread that sleeps, if one does.
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let (idle, waits) = (state.idle > 0, state.idle == 0 && state.waiting.take().is_some());
+        drop(state);
+        if idle {
+            self.work.notify_one();
+        } else if waits {
+            self.batch.notify_one();
+        }
+    }
+
+    /// Wakes the thread that waits for a batch if there is one to be taken, or one to do that waiting.
+    fn wake_for_pieces(&self, mut state: MutexGuard<'_, State>, now: Time) {
+        if !state.may_hash() {
+            return;
+        }
+        let waits = state.waiting.is_some();
+        match state.batcher.next(now) {
+            Next::Take(_) if waits => {
+                state.waiting = None;
+                drop(state);
+                self.batch.notify_one();
+            }
+            Next::Take(_) => self.wake(state),
+            Next::WaitUntil(_) if !waits => self.wake(state),
+            Next::WaitUntil(_) | Next::Nothing => {}
+        }
+    }
+
     fn work(&self, kept: bool, panicked: &(dyn Fn(String) + Send + Sync)) {
+        let mut scratch = Scratch::new();
         let mut state = self.state();
         while !state.stopped {
-            if let Some((pace, task)) = state.take(kept) {
-                state.hashing += usize::from(pace == Pace::Hash);
-                drop(state);
-                if let Err(panic) = catch_unwind(AssertUnwindSafe(task)) {
-                    panicked(crate::threads::panic_message(&*panic));
+            match state.take(kept, self.now()) {
+                Turn::Task(pace, task) => {
+                    state.hashing += usize::from(pace == Pace::Hash);
+                    self.leave(state);
+                    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| task(&mut scratch))) {
+                        panicked(crate::threads::panic_message(&*panic));
+                    }
+                    state = self.state();
+                    state.hashing -= usize::from(pace == Pace::Hash);
                 }
-                state = self.state();
-                state.hashing -= usize::from(pace == Pace::Hash);
-                continue;
+                Turn::Pieces(pieces) => {
+                    state.hashing += 1;
+                    self.leave(state);
+                    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(pieces, self.hasher, &mut scratch))) {
+                        panicked(crate::threads::panic_message(&*panic));
+                    }
+                    state = self.state();
+                    state.hashing -= 1;
+                }
+                Turn::Batch(until) => {
+                    let mine = state.number();
+                    state.waiting = Some(mine);
+                    let left = until.since(self.now());
+                    state = self.batch.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+                    state.waiting.take_if(|waiting| *waiting == mine);
+                }
+                Turn::Nothing if kept => {
+                    state.kept_idle = true;
+                    scratch.release();
+                    state = self.kept.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    state.kept_idle = false;
+                }
+                Turn::Nothing => {
+                    state.idle += 1;
+                    scratch.release();
+                    state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    state.idle -= 1;
+                }
             }
-            if kept {
-                state.kept_idle = true;
-                state = self.kept.wait(state).unwrap_or_else(PoisonError::into_inner);
-                state.kept_idle = false;
-            } else {
-                state.idle += 1;
-                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
-                state.idle -= 1;
-            }
+        }
+    }
+
+    /// A thread goes to work: another one waits for the rest of the pieces in its place.
+    fn leave(&self, state: MutexGuard<'_, State>) {
+        if state.idle > 0 && !state.pieces.is_empty() && state.waiting.is_none() && state.may_hash() {
+            drop(state);
+            self.work.notify_one();
         }
     }
 }
 
+/// Hashes and writes pieces, and tells their shards, each of them once.
+fn run(pieces: Vec<Piece>, hasher: Hasher, scratch: &mut Scratch) {
+    let (mut jobs, mut owners) = (Vec::with_capacity(pieces.len()), Vec::with_capacity(pieces.len()));
+    for Piece { torrent, job, files, hears } in pieces {
+        jobs.push((job, files));
+        owners.push((torrent, hears));
+    }
+    let mut answers: Vec<(Hears, Vec<(TorrentId, JobDone)>)> = Vec::new();
+    for ((torrent, hears), done) in owners.into_iter().zip(run_many(jobs, hasher, scratch)) {
+        match answers.iter_mut().find(|(other, _)| Arc::ptr_eq(other, &hears)) {
+            Some((_, theirs)) => theirs.push((torrent, done)),
+            None => answers.push((hears, vec![(torrent, done)])),
+        }
+    }
+    for (hears, theirs) in answers {
+        hears(theirs);
+    }
+}
+
 impl State {
-    /// The oldest task that a thread may run now.
-    fn take(&mut self, kept: bool) -> Option<(Pace, Task)> {
+    fn new(bounds: Bounds, hashing_most: usize) -> State {
+        State {
+            quick: VecDeque::new(),
+            hash: VecDeque::new(),
+            slow: VecDeque::new(),
+            pieces: VecDeque::new(),
+            batcher: Batcher::new(bounds),
+            next: 0,
+            kept_idle: false,
+            idle: 0,
+            waiting: None,
+            hashing: 0,
+            hashing_most: hashing_most.max(1),
+            stopped: false,
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn may_hash(&self) -> bool {
+        self.hashing < self.hashing_most
+    }
+
+    /// The oldest of what a thread may do now.
+    fn take(&mut self, kept: bool, now: Time) -> Turn {
         let first = |queue: &VecDeque<(u64, Task)>, may: bool| queue.front().filter(|_| may).map(|(number, _)| *number);
-        let may_hash = !kept && self.hashing < self.hashing_most;
+        let may_hash = !kept && self.may_hash();
+        let batch = if may_hash { self.batcher.next(now) } else { Next::Nothing };
         let oldest = [
             (first(&self.quick, true), Pace::Quick),
             (first(&self.hash, may_hash), Pace::Hash),
             (first(&self.slow, !kept), Pace::Slow),
         ];
-        let (_, pace) =
-            oldest.into_iter().filter_map(|(number, pace)| Some((number?, pace))).min_by_key(|(n, _)| *n)?;
-        let queue = match pace {
-            Pace::Quick => &mut self.quick,
-            Pace::Hash => &mut self.hash,
-            Pace::Slow => &mut self.slow,
-        };
-        queue.pop_front().map(|(_, task)| (pace, task))
+        let oldest = oldest.into_iter().filter_map(|(number, pace)| Some((number?, pace))).min_by_key(|(n, _)| *n);
+        let piece = self.pieces.front().map_or(u64::MAX, |(number, _)| *number);
+        match (batch, oldest) {
+            (Next::Take(count), oldest) if oldest.is_none_or(|(number, _)| piece < number) => {
+                self.batcher.taken(count);
+                let count = count.min(self.pieces.len());
+                Turn::Pieces(self.pieces.drain(..count).map(|(_, piece)| piece).collect())
+            }
+            (_, Some((_, pace))) => {
+                let queue = match pace {
+                    Pace::Quick => &mut self.quick,
+                    Pace::Hash => &mut self.hash,
+                    Pace::Slow => &mut self.slow,
+                };
+                queue.pop_front().map_or(Turn::Nothing, |(_, task)| Turn::Task(pace, task))
+            }
+            (Next::WaitUntil(until), None) if self.waiting.is_none() => Turn::Batch(until),
+            (_, None) => Turn::Nothing,
+        }
     }
 }
 
@@ -170,14 +372,21 @@ mod tests {
 
     use super::*;
 
+    fn start(threads: &Threads, number: usize, panicked: Arc<dyn Fn(String) + Send + Sync>) -> Workers {
+        let bounds = Bounds { lanes: 16, bytes: 1 << 24, patience: Duration::from_millis(40) };
+        let (hasher, pool) = (Hasher::portable(), Pool::new(1 << 26));
+        let size = Size { threads: number, hashing: number.min(2), hasher, bounds, pool };
+        Workers::start(size, threads, panicked).unwrap()
+    }
+
     #[test]
     fn slow_tasks_never_hold_up_quick_ones() {
         let threads = Threads::default();
-        let workers = Workers::start(Size { threads: 3, hashing: 2 }, &threads, Arc::new(|_| {})).unwrap();
+        let workers = start(&threads, 3, Arc::new(|_| {}));
         let gate = Arc::new((Mutex::new(false), Condvar::new()));
         for pace in [Pace::Slow, Pace::Hash].repeat(5) {
             let gate = gate.clone();
-            let wait = move || {
+            let wait = move |_: &mut Scratch| {
                 let open = gate.0.lock().unwrap();
                 drop(gate.1.wait_while(open, |open| !*open).unwrap());
             };
@@ -185,7 +394,7 @@ mod tests {
         }
         for number in 0..100 {
             let (tx, rx) = mpsc::channel();
-            workers.submit(Pace::Quick, Box::new(move || tx.send(number).unwrap()));
+            workers.submit(Pace::Quick, Box::new(move |_| tx.send(number).unwrap()));
             assert_eq!(rx.recv_timeout(Duration::from_secs(10)), Ok(number));
         }
         *gate.0.lock().unwrap() = true;
@@ -198,13 +407,11 @@ mod tests {
     fn a_task_that_panics_is_reported_and_its_thread_goes_on() {
         let threads = Threads::default();
         let (tx, rx) = mpsc::channel();
-        let workers =
-            Workers::start(Size { threads: 1, hashing: 1 }, &threads, Arc::new(move |why| tx.send(why).unwrap()))
-                .unwrap();
-        workers.submit(Pace::Quick, Box::new(|| panic!("planned")));
+        let workers = start(&threads, 1, Arc::new(move |why| tx.send(why).unwrap()));
+        workers.submit(Pace::Quick, Box::new(|_| panic!("planned")));
         assert_eq!(rx.recv_timeout(Duration::from_secs(10)).as_deref(), Ok("planned"));
         let (tx, rx) = mpsc::channel();
-        workers.submit(Pace::Slow, Box::new(move || tx.send(()).unwrap()));
+        workers.submit(Pace::Slow, Box::new(move |_| tx.send(()).unwrap()));
         rx.recv_timeout(Duration::from_secs(10)).unwrap();
         workers.stop();
         assert!(threads.join(Duration::from_secs(10)));

@@ -88,6 +88,7 @@ pub fn storage(settings: &Settings) -> bitlode_storage::Limits {
         run: settings.run_bytes,
         check_read: settings.check_read_bytes,
         check_job: settings.check_job_bytes,
+        check_pieces: settings.check_job_pieces,
         check_jobs: settings.max_check_jobs,
         read_job: settings.read_job_bytes,
     }

@@ -52,11 +52,12 @@ impl Check {
             return None;
         }
         let (mut pieces, mut bytes) = (Vec::new(), 0);
-        while self.next < self.present.len() && bytes < limits.check_job {
+        let least = limits.check_pieces.max(1) as usize;
+        while self.next < self.present.len() {
             let piece = PieceIndex(self.next);
             let len = u64::from(layout.piece_len(piece));
             if self.present.has(piece) {
-                if !pieces.is_empty() && bytes + len > limits.check_job {
+                if pieces.len() >= least && bytes + len > limits.check_job {
                     break;
                 }
                 pieces.push(piece);

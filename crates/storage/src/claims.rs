@@ -39,6 +39,11 @@ impl Claims {
         self.count();
     }
 
+    /// Wanted pieces that are not had.
+    pub(crate) fn undone(&self) -> u32 {
+        self.undone
+    }
+
     /// Every wanted piece is had.
     pub(crate) fn is_done(&self) -> bool {
         self.undone == 0

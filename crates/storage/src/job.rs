@@ -4,14 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use bitlode_base::{Bitfield, BlockRef, Chunk, FileIndex, PieceIndex};
+use bitlode_base::{BLOCK_LEN, Bitfield, BlockRef, Chunk, FileIndex, PieceIndex};
 use bitlode_hash::Sha1;
 use bitlode_metainfo::Info;
 
 use crate::error::StorageError;
 use crate::limits::Limits;
 
-/// One piece of blocking work of one torrent. Run it on any thread with [`crate::run`]; the order among jobs is free.
+/// One piece of blocking work of one torrent. Run it on any thread with [`crate::run`], or several with
+/// [`crate::run_many`]; the order among jobs is free.
 pub struct Job {
     pub(crate) info: Arc<Info>,
     pub(crate) limits: Arc<Limits>,
@@ -59,6 +60,16 @@ pub(crate) struct PieceWork {
     pub(crate) spill: Vec<(BlockRef, Chunk)>,
     /// `feed` ends the piece: compare, and write only what is right.
     pub(crate) last: bool,
+    /// It must not wait for others to be hashed beside it: memory is short, or the torrent waits for nothing else.
+    pub(crate) urgent: bool,
+}
+
+impl PieceWork {
+    /// Blocks in memory that go with the job.
+    pub(crate) fn slabs(&self) -> u32 {
+        let in_memory = self.feed.iter().filter(|feed| matches!(feed, Feed::Memory(..))).count();
+        (in_memory + self.spill.len()) as u32
+    }
 }
 
 pub(crate) enum Feed {
@@ -144,6 +155,22 @@ impl Job {
             Work::Barrier { .. } => JobKind::Barrier,
             Work::Check { .. } => JobKind::Check,
             Work::Read { .. } | Work::Range { .. } => JobKind::Read,
+        }
+    }
+
+    /// Bytes of the pool that the job holds until it is done.
+    pub fn held(&self) -> u32 {
+        match &self.work {
+            Work::Piece(work) => work.slabs().saturating_mul(BLOCK_LEN),
+            _ => 0,
+        }
+    }
+
+    /// Whether it must not wait for other pieces to be hashed beside it.
+    pub fn is_urgent(&self) -> bool {
+        match &self.work {
+            Work::Piece(work) => work.urgent,
+            _ => true,
         }
     }
 }

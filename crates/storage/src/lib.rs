@@ -1,7 +1,8 @@
 //! The rules of files against a trait: block states, spill, barrier, claims.
 //!
 //! Two halves. [`Store`] is one torrent's bookkeeping on its shard, sans-IO: inputs in, outputs out, no file touched.
-//! It answers with [`Job`]s; [`run`] carries one out on any thread through [`Files`] and gives a [`JobDone`] to hand back.
+//! It answers with [`Job`]s; [`run`] carries one out on any thread through [`Files`] and gives a [`JobDone`] to hand back;
+//! [`run_many`] hashes several pieces side by side.
 //! Everything below `Files` is the trait [`Disk`]: the real one is [`sys::RealDisk`].
 //!
 //! A block is *wanted*, then *in memory*, then perhaps *spilled* (written in place unverified), then *verified* and
@@ -25,6 +26,7 @@ mod disk;
 mod error;
 mod event;
 mod files;
+mod hashing;
 mod job;
 mod limits;
 mod marker;
@@ -32,9 +34,11 @@ mod piece;
 #[cfg(feature = "planted-bugs")]
 pub mod planted;
 mod pool;
+mod scratch;
 mod store;
 pub mod sys;
 mod transfer;
+mod verify;
 mod work;
 
 pub use disk::{Access, Disk, Fault, Kind, Stat};
@@ -44,6 +48,7 @@ pub use files::Files;
 pub use job::{Job, JobDone, JobKind};
 pub use limits::Limits;
 pub use pool::FilePool;
+pub use scratch::Scratch;
 pub use store::Store;
 pub use sys::SysMode;
-pub use work::{run, run_now};
+pub use work::{run, run_many, run_now};

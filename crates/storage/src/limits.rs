@@ -19,8 +19,10 @@ pub struct Limits {
     pub run: u32,
     /// Bytes of one read while checking or reading spilled blocks back.
     pub check_read: u32,
-    /// Bytes that one job of a check covers; a larger piece is one job.
+    /// Bytes that one job of a check covers at most, unless these are fewer than `check_pieces`.
     pub check_job: u64,
+    /// Pieces that one job of a check covers at least, so that they can be hashed side by side.
+    pub check_pieces: u32,
     /// Jobs of a check that are out at once.
     pub check_jobs: u32,
     /// Bytes of one read of verified content: a longer run of blocks takes several, a longer range is cut.

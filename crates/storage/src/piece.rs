@@ -80,6 +80,11 @@ impl OpenPiece {
         self.len
     }
 
+    /// Every block came, and the job that ends the piece is out or will be.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.missing == 0
+    }
+
     /// No block is here any more, and no job is out.
     pub(crate) fn is_empty(&self) -> bool {
         !self.busy && self.missing as usize == self.blocks.len()
@@ -144,7 +149,8 @@ impl OpenPiece {
         self.oldest = if self.held == 0 { Time::NEVER } else { now };
         self.busy = true;
         self.pressed = false;
-        Some(PieceWork { piece: self.piece, hash: std::mem::take(&mut self.hash), feed, spill: behind, last })
+        let urgent = all && !last;
+        Some(PieceWork { piece: self.piece, hash: std::mem::take(&mut self.hash), feed, spill: behind, last, urgent })
     }
 
     /// The job's blocks were written and its feed hashed.

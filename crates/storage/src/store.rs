@@ -376,8 +376,19 @@ impl Store {
         let whole = open.len() <= self.limits.whole_piece;
         let usual = Spill::Runs { run: if whole { u32::MAX } else { self.limits.run } };
         let spill = spill.unwrap_or(if open.pressed { Spill::All } else { usual });
-        if let Some(work) = open.work(now, spill) {
+        if let Some(mut work) = open.work(now, spill) {
+            work.urgent |= work.last && self.is_last();
             self.job(Work::Piece(Box::new(work)));
+        }
+    }
+
+    /// Nothing else is to come: every piece that is wanted is had, or whole in memory.
+    fn is_last(&self) -> bool {
+        let undone = self.claims.undone() as usize;
+        undone <= self.pieces.len() && {
+            let whole =
+                |(piece, open): &(&u32, &OpenPiece)| open.is_whole() && self.claims.wanted().has(PieceIndex(**piece));
+            self.pieces.iter().filter(whole).count() >= undone
         }
     }
 

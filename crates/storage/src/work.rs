@@ -1,57 +1,56 @@
 //! Carrying jobs out: the blocking half. Any thread, any order.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::ops::Deref;
 
 use bitlode_base::{BLOCK_LEN, Bitfield, BlockRef, Chunk, FileIndex, PieceIndex, Slab};
-use bitlode_hash::Sha1;
+use bitlode_hash::Hasher;
 use bitlode_metainfo::Info;
 
 use crate::disk::{Disk, Fault, Kind};
 use crate::error::StorageError;
 use crate::files::{Files, Wait, display};
-use crate::job::{Done, Feed, Found, Hashed, Job, JobDone, PieceWork, Trouble, Work};
+use crate::hashing::{self, Piece};
+use crate::job::{Done, Found, Job, JobDone, Trouble, Work};
 use crate::limits::Limits;
 use crate::marker;
+use crate::scratch::Scratch;
+use crate::verify::check;
 
-/// Slices of one write: runs of up to 1 MiB.
-const RUN_BLOCKS: usize = 64;
-
-/// Carries a job out and waits for the disk as long as it takes.
+/// Carries a job out and waits for the disk as long as it takes. Hashes in the best way of this processor.
 pub fn run<D: Disk>(job: Job, files: &Files<D>) -> JobDone {
+    run_with(job, files, Hasher::best(), &mut Scratch::new())
+}
+
+/// Carries jobs of any torrents out, each with its files, and answers in their order. Pieces are hashed side by side where
+/// their blocks lie in memory, which are never read again, and are written one by one: the failure of one job is no
+/// other's. Other jobs run one after the other behind the pieces.
+pub fn run_many<D: Disk, F: Deref<Target = Files<D>>>(
+    jobs: Vec<(Job, F)>,
+    hasher: Hasher,
+    scratch: &mut Scratch,
+) -> Vec<JobDone> {
+    let (mut pieces, mut others, mut order) = (Vec::new(), Vec::new(), Vec::with_capacity(jobs.len()));
+    for (Job { info, limits, work }, files) in jobs {
+        order.push(matches!(work, Work::Piece(_)));
+        match work {
+            Work::Piece(work) => pieces.push(Piece { info, limits, files, work }),
+            work => others.push((Job { info, limits, work }, files)),
+        }
+    }
+    let mut pieces = hashing::pieces(pieces, hasher, scratch).into_iter().map(JobDone);
+    let mut others = others.into_iter().map(|(job, files)| run_with(job, &files, hasher, scratch));
+    order.into_iter().filter_map(|piece| if piece { pieces.next() } else { others.next() }).collect()
+}
+
+fn run_with<D: Disk>(job: Job, files: &Files<D>, hasher: Hasher, scratch: &mut Scratch) -> JobDone {
     let Job { info, limits, work } = job;
     JobDone(match work {
         Work::Open { create, keep } => Done::Open(open(&info, files, create, keep)),
         Work::Begin { marker } => Done::Begin(begin(&info, files, marker)),
-        Work::Piece(work) => {
-            let piece = work.piece;
-            let in_memory = work.feed.iter().filter(|feed| matches!(feed, Feed::Memory(..))).count();
-            let slabs = (in_memory + work.spill.len()) as u32;
-            Done::Piece { piece, slabs, result: piece_work(&info, &limits, files, *work) }
-        }
+        Work::Piece(work) => hashing::piece(Piece { info, limits, files, work }, hasher, scratch),
         Work::Barrier { everything } => Done::Barrier(files.barrier(&info, everything)),
         Work::Finish => Done::Finish(finish(&info, files)),
-        Work::Check { pieces, cancel } => {
-            let (mut right, mut looked_at, mut unreadable, mut error) = (Vec::new(), 0, None, None);
-            let mut buffer = vec![0; limits.check_read.max(BLOCK_LEN) as usize];
-            for piece in pieces {
-                if cancel.load(Relaxed) {
-                    break;
-                }
-                looked_at += 1;
-                match is_right(&info, files, piece, &mut buffer, &|| cancel.load(Relaxed)) {
-                    Ok(true) => right.push(piece),
-                    Ok(false) => {}
-                    Err(found @ StorageError::Disk { fault: Fault::Fds | Fault::Memory, .. }) => {
-                        error = Some(found);
-                        break;
-                    }
-                    Err(found) => {
-                        unreadable.get_or_insert(found);
-                    }
-                }
-            }
-            Done::Check { right, looked_at, unreadable, error }
-        }
+        Work::Check { pieces, cancel } => check((&info, &limits), files, &pieces, &cancel, hasher, scratch),
         Work::Read { id, blocks } => match read(&info, &limits, files, &blocks, Wait::Yes) {
             Ok(chunks) => Done::Read { id, blocks, result: Ok(chunks.unwrap_or_default()) },
             Err(trouble) => Done::Read { id, blocks, result: Err(trouble) },
@@ -194,135 +193,6 @@ fn finish<D: Disk>(info: &Info, files: &Files<D>) -> Result<(), Trouble> {
     let name = marker::name(info);
     let removed = files.pool().with(|disk| marker::remove(disk, &root, &name));
     Ok(removed.map_err(marker_error(info, "remove"))?)
-}
-
-fn piece_work<D: Disk>(info: &Info, limits: &Limits, files: &Files<D>, work: PieceWork) -> Result<Hashed, Trouble> {
-    let PieceWork { piece, mut hash, feed, spill, last } = work;
-    let mut buffer = Vec::new();
-    let mut run: Vec<(BlockRef, Chunk)> = Vec::with_capacity(feed.len().min(RUN_BLOCKS));
-    if last {
-        // Hashed whole, compared, and only then written: the blocks are still warm.
-        for part in &feed {
-            match part {
-                Feed::Memory(_, chunk) => hash.update(chunk),
-                Feed::Spilled(block) => read_back(info, limits, files, *block, &mut buffer, &mut hash)?,
-            }
-        }
-        if !matches(info, piece, hash) {
-            return Ok(Hashed::Wrong);
-        }
-        for part in feed {
-            if let Feed::Memory(block, chunk) = part {
-                push(info, files, &mut run, block, chunk)?;
-            }
-        }
-        files.write(info, &run)?;
-        return Ok(Hashed::Right);
-    }
-    for part in feed {
-        match part {
-            Feed::Memory(block, chunk) => {
-                hash.update(&chunk);
-                push(info, files, &mut run, block, chunk)?;
-            }
-            Feed::Spilled(block) => read_back(info, limits, files, block, &mut buffer, &mut hash)?,
-        }
-    }
-    for (block, chunk) in spill {
-        push(info, files, &mut run, block, chunk)?;
-    }
-    files.write(info, &run)?;
-    Ok(Hashed::On(hash))
-}
-
-/// Adds a block to the run, which is written first when the block does not follow it or fills it.
-fn push<D: Disk>(
-    info: &Info,
-    files: &Files<D>,
-    run: &mut Vec<(BlockRef, Chunk)>,
-    block: BlockRef,
-    chunk: Chunk,
-) -> Result<(), Trouble> {
-    let follows = run.last().is_none_or(|(last, _)| last.begin + last.len == block.begin);
-    if !follows || run.len() == RUN_BLOCKS {
-        files.write(info, run)?;
-        // Back to the pool at once, not when the piece is done.
-        run.clear();
-    }
-    run.push((block, chunk));
-    Ok(())
-}
-
-fn matches(info: &Info, piece: PieceIndex, hash: Sha1) -> bool {
-    #[cfg(feature = "planted-bugs")]
-    if crate::planted::is(crate::planted::Bug::SkipVerify) {
-        return true;
-    }
-    info.verifier.v1(piece) == Some(hash.finish())
-}
-
-/// Hashes spilled blocks from their place on disk.
-fn read_back<D: Disk>(
-    info: &Info,
-    limits: &Limits,
-    files: &Files<D>,
-    run: BlockRef,
-    buffer: &mut Vec<u8>,
-    hash: &mut Sha1,
-) -> Result<(), Trouble> {
-    buffer.resize(limits.check_read.max(BLOCK_LEN) as usize, 0);
-    let (mut begin, end) = (run.begin, run.begin.saturating_add(run.len));
-    while begin < end {
-        let step = (end - begin).min(u32::try_from(buffer.len()).unwrap_or(u32::MAX));
-        let from = begin;
-        #[cfg(feature = "planted-bugs")]
-        let (from, step) = misplaced(info, run.piece, from, step);
-        let bytes = buffer.get_mut(..step as usize).unwrap_or_default();
-        files.read(info, (run.piece, from), vec![&mut *bytes], Wait::Yes)?;
-        hash.update(bytes);
-        begin += step;
-    }
-    Ok(())
-}
-
-#[cfg(feature = "planted-bugs")]
-fn misplaced(info: &Info, piece: PieceIndex, from: u32, step: u32) -> (u32, u32) {
-    if !crate::planted::is(crate::planted::Bug::MisplacedSpill) {
-        return (from, step);
-    }
-    let step = step.min(BLOCK_LEN);
-    (from.saturating_add(BLOCK_LEN).min(info.layout.piece_len(piece).saturating_sub(step)), step)
-}
-
-/// Whether a piece on disk is right. What is missing or cannot be read is not right; only what would hinder every other
-/// piece as well is an error.
-fn is_right<D: Disk>(
-    info: &Info,
-    files: &Files<D>,
-    piece: PieceIndex,
-    buffer: &mut [u8],
-    cancelled: &dyn Fn() -> bool,
-) -> Result<bool, StorageError> {
-    let mut hash = Sha1::new();
-    let (mut begin, len) = (0, info.layout.piece_len(piece));
-    while begin < len {
-        if cancelled() {
-            return Ok(false);
-        }
-        let step = (len - begin).min(u32::try_from(buffer.len()).unwrap_or(u32::MAX));
-        let bytes = buffer.get_mut(..step as usize).unwrap_or_default();
-        match files.read(info, (piece, begin), vec![&mut *bytes], Wait::Yes) {
-            Ok(_) => hash.update(bytes),
-            Err(trouble) => {
-                return match trouble.error {
-                    StorageError::Disk { fault: Fault::Fds | Fault::Memory | Fault::Io, .. } => Err(trouble.error),
-                    _ => Ok(false),
-                };
-            }
-        }
-        begin += step;
-    }
-    Ok(info.verifier.v1(piece) == Some(hash.finish()))
 }
 
 /// Reads blocks, adjacent ones together, into one slab for each 16 KiB of a block. `None` when that would have to wait.

@@ -15,14 +15,14 @@ use std::time::Duration;
 use bitlode_base::{Code, Time};
 use bitlode_node::{Node, NodeConfig, Output};
 use bitlode_session::{ShardId, TorrentId};
-use bitlode_storage::JobKind;
+use bitlode_storage::{JobKind, Scratch};
 use mio::{Events, Poll, Waker};
 
 use crate::api::{Failure, RequestId, StreamId};
 use crate::control::Leaving;
 use crate::inbox::Inbox;
 use crate::shared::{Letter, Load, Shared};
-use crate::workers::Pace;
+use crate::workers::{Hears, Pace, Piece};
 use sockets::{Backoff, Numbers, Role, Sockets, WAKER};
 use streams::Connecting;
 use torrents::Torrent;
@@ -38,6 +38,8 @@ pub(crate) struct Shard {
     shared: Arc<Shared>,
     leaving: Arc<Leaving>,
     inbox: Arc<Inbox<Letter>>,
+    /// Takes what came of pieces into the letter box.
+    hears: Hears,
     poll: Poll,
     node: Node,
     now: Time,
@@ -68,12 +70,15 @@ impl Shard {
     pub(crate) fn new(config: NodeConfig, shared: Arc<Shared>, leaving: Arc<Leaving>) -> io::Result<Shard> {
         let poll = Poll::new()?;
         let inbox = Arc::new(Inbox::new(Waker::new(poll.registry(), WAKER)?));
+        let letters = inbox.clone();
+        let hears: Hears = Arc::new(move |done| letters.send(Letter::JobsDone(done)));
         let (id, now) = (config.shard, shared.now());
         let settings = shared.settings.clone();
         Ok(Shard {
             id,
             leaving,
             inbox,
+            hears,
             poll,
             node: Node::new(config),
             now,
@@ -232,27 +237,32 @@ impl Shard {
                     Err(job) => return self.send_off(torrent, job, files, Pace::Quick),
                 }
             }
-            JobKind::Piece | JobKind::Check => Pace::Hash,
+            JobKind::Piece => {
+                let hears = self.hears.clone();
+                return self.shared.workers.submit_piece(Piece { torrent, job, files, hears });
+            }
+            JobKind::Check => Pace::Hash,
             _ => Pace::Slow,
         };
         self.send_off(torrent, job, files, pace);
     }
 
     fn send_off(&self, torrent: TorrentId, job: bitlode_storage::Job, files: torrents::TorrentFiles, pace: Pace) {
-        let inbox = self.inbox.clone();
-        self.shared.workers.submit(
-            pace,
-            Box::new(move || {
-                let done = bitlode_storage::run(job, &files);
-                inbox.send(Letter::JobDone { torrent, done });
-            }),
-        );
+        let (inbox, hasher) = (self.inbox.clone(), self.shared.workers.hasher());
+        let task = move |scratch: &mut Scratch| {
+            let done = bitlode_storage::run_many(vec![(job, files)], hasher, scratch);
+            inbox.send(Letter::JobsDone(done.into_iter().map(|done| (torrent, done)).collect()));
+        };
+        self.shared.workers.submit(pace, Box::new(task));
     }
 
     fn letter(&mut self, letter: Letter) {
         match letter {
-            Letter::JobDone { torrent, done } => {
-                self.node.job_done(self.now, torrent, done);
+            Letter::JobsDone(jobs) => {
+                // What follows from all of them leaves together.
+                for (torrent, done) in jobs {
+                    self.node.job_done(self.now, torrent, done);
+                }
                 self.drain();
             }
             Letter::Add { request, spec, folder, peers } => self.add(request, *spec, folder, &peers),
@@ -275,6 +285,7 @@ impl Shard {
     /// Graceful end: no new connection, every torrent removed.
     fn leave(&mut self) {
         self.leaving_now = true;
+        self.shared.workers.hurry();
         for slot in self.sockets.all() {
             if matches!(self.sockets.get(slot).map(|socket| &socket.role), Some(Role::Listener(_))) {
                 self.sockets.remove(self.poll.registry(), slot);

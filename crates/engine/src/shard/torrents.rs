@@ -82,6 +82,10 @@ impl Shard {
         let Some(entry) = self.torrents.get_mut(&torrent) else {
             return self.reply_error(request, Code::NotFound, "no such torrent");
         };
+        if matches!(order, Order::Remove | Order::Run(false) | Order::Check | Order::Barrier) {
+            // Somebody waits for what is still to be hashed.
+            self.shared.workers.hurry();
+        }
         let done = match order {
             Order::Remove => {
                 entry.removes.push(request);

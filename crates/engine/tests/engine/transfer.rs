@@ -3,6 +3,7 @@
 use bitlode_engine::api::*;
 use bitlode_metainfo::{Limits, Metainfo};
 use bitlode_node::limits;
+use bitlode_session::Settings;
 
 use crate::support::*;
 
@@ -95,7 +96,8 @@ fn eight_torrents_keep_several_shards_busy() {
 fn a_pause_stops_the_download_and_a_start_finishes_it() {
     let (source, target) = (Folder::new(), Folder::new());
     let path = source.write("film", 96 << 20, 5);
-    let mut seeder = Caller::open(1);
+    // One request at a time, or all of it would be here before the first news of it.
+    let mut seeder = Caller::with(options(Settings { max_queued_requests: 1, ..settings() }, 1));
     let torrent = seeder.create(&path, 64 * 1024);
     seeder.seed(&torrent, &source.0);
     let addr = seeder.listen();

@@ -29,6 +29,7 @@ pub fn limits() -> Limits {
         run: 256 * KIB,
         check_read: 64 * KIB,
         check_job: 1 << 20,
+        check_pieces: 1,
         check_jobs: 4,
         read_job: 256 * KIB,
     }
