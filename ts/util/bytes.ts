@@ -10,7 +10,7 @@ export function latin1(bytes: Uint8Array): string {
   return view(bytes).toString('latin1')
 }
 
-const utf8 = new TextDecoder()
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** Bytes as UTF-8 text; what is not UTF-8 becomes U+FFFD. */
 export function utf8Text(bytes: Uint8Array): string {

@@ -131,7 +131,8 @@ function endpointOf(endpoint: Endpoint | string): Endpoint {
   return { ip: endpoint.ip, port: integer('port', endpoint.port, 0, 65_535) }
 }
 
-function familyOf(family: unknown): IpFamily {
+/** A family of addresses. Errors: `ERR_INVALID_OPTION`. */
+export function familyOf(family: unknown): IpFamily {
   if (family !== 4 && family !== 6) throw expected('family', '4 or 6', family)
   return family
 }
