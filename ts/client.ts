@@ -14,7 +14,7 @@ import { attach, type Torrent } from './torrent.ts'
 import { splitEndpoint } from './tracker/address.ts'
 import { Line } from './tracker/announces.ts'
 import type { Host, TrackerLimits } from './tracker/host.ts'
-import { Tracking } from './tracking.ts'
+import { Tracking, type TrackingContext } from './tracking.ts'
 import { Values } from './values.ts'
 import { CLIENT_NAME } from './version.ts'
 import { abortable, throwIfAborted } from './wait.ts'
@@ -34,6 +34,13 @@ export interface ClientOptions {
   readonly shards?: number
   /** The name that peers see. @default 'Bitlode' and its version */
   readonly name?: string
+  /**
+   * Whether trackers that stand in a .torrent file must be on public addresses (or on loopback, with a path that begins
+   * with `/announce`): whoever wrote the file could else make this machine send requests into its own network. Trackers
+   * of a magnet link and of the option `trackers` are the user's own choice and may be anywhere. Without it those of files
+   * may be, too; what a public tracker redirects to may not. @default true
+   */
+  readonly ssrfMitigation?: boolean
   /** Ends the opening with `ERR_ABORTED`. */
   readonly signal?: AbortSignal | undefined
 }
@@ -103,14 +110,16 @@ export class Client extends Emitter<ClientEvents> {
   readonly #limits: TrackerLimits
   readonly #line: Line
   readonly #peerId: Uint8Array
+  readonly #ssrfMitigation: boolean
   readonly #torrents = new Map<string, Torrent>()
   readonly #tracking = new Map<Torrent, Tracking>()
   #closing: Promise<void> | undefined
   #closed = false
 
-  private constructor(values: Values, shards: number | null, name: string) {
+  private constructor(values: Values, shards: number | null, name: string, ssrfMitigation: boolean) {
     super()
     this.#values = values
+    this.#ssrfMitigation = ssrfMitigation
     const portable = process.env.BITLODE_SYS === 'portable'
     const options = { ...values.packed, shards, network: true, client: name, portable }
     this.#engine = new NativeEngine(options, {
@@ -147,16 +156,18 @@ export class Client extends Emitter<ClientEvents> {
    * Errors: `ERR_INVALID_OPTION`, `ERR_UNKNOWN_OPTION`, `ERR_LISTEN_FAILED`, `ERR_ADDON_LOAD`, `ERR_ABORTED`.
    */
   static async open(options: ClientOptions = {}): Promise<Client> {
-    const read = readOptions(options, ['listen', 'port', 'settings', 'shards', 'name', 'signal'], 'Client.open')
+    const known = ['listen', 'port', 'settings', 'shards', 'name', 'ssrfMitigation', 'signal']
+    const read = readOptions(options, known, 'Client.open')
     const port = read.port === undefined ? 0 : integer('port', read.port, 0, 65_535)
     const addresses = listenAddresses(read.listen, port)
     const values = new Values(read.settings as Settings | undefined)
     const shards = read.shards === undefined ? null : integer('shards', read.shards, 1, 64)
     const name = read.name === undefined ? CLIENT_NAME : text('name', read.name)
+    const mitigation = read.ssrfMitigation === undefined ? true : flag('ssrfMitigation', read.ssrfMitigation)
     const signal = abortSignal(read.signal)
     throwIfAborted(signal)
     if (process.env.BITLODE_LOG) setLog(process.env.BITLODE_LOG)
-    const client = new Client(values, shards, name)
+    const client = new Client(values, shards, name, mitigation)
     try {
       if (addresses.length > 0) {
         const listening = client.#engine.ask(
@@ -222,7 +233,8 @@ export class Client extends Emitter<ClientEvents> {
       )
     })
     if (this.#closed) throw torrent.error ?? closed()
-    this.#adopt(torrent, { trackers, quiet: mode === 'verify' })
+    const trust = loaded.kind === 'magnet' || !this.#ssrfMitigation ? 'address' : 'none'
+    this.#adopt(torrent, { trackers: mode === 'verify' ? undefined : trackers, trust })
     const named = loaded.kind === 'magnet' ? loaded.facts.peers.filter((peer) => splitEndpoint(peer)) : []
     for (const peer of [...peers, ...named]) torrent.addPeer(peer).catch(() => {})
     return torrent
@@ -292,7 +304,7 @@ export class Client extends Emitter<ClientEvents> {
     return this
   }
 
-  #adopt(torrent: Torrent, options: { trackers: readonly (readonly string[])[]; quiet: boolean }): void {
+  #adopt(torrent: Torrent, options: Pick<TrackingContext, 'trackers' | 'trust'>): void {
     this.#torrents.set(keyOf(torrent), torrent)
     torrent.on('warned', (warning) => this.emit('warned', { ...warning, torrent }))
     torrent.on('removed', () => this.#drop(torrent))
@@ -302,8 +314,8 @@ export class Client extends Emitter<ClientEvents> {
       line: this.#line,
       engine: this.#engine,
       peerId: this.#peerId,
-      port: () => this.address()?.port,
-      trackers: options.quiet ? undefined : options.trackers,
+      listening: () => this.#engine.listening(),
+      ...options,
     })
     this.#tracking.set(torrent, tracking)
     this.emit('added', { torrent })
@@ -345,7 +357,7 @@ export class Client extends Emitter<ClientEvents> {
       signal,
       // The user typed this URL: its own server is exempt from the SSRF rules, what it redirects to elsewhere is not.
       judge: (next, first) => (next.host === first.host ? 'user' : 'tracker'),
-      dial: (to) => this.#host.dial(to),
+      dial: (to) => this.#host.dial({ ...to, family: null }),
       timer: (delay, ring) => this.#host.timer(delay, ring),
       limits: {
         body: max,

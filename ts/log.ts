@@ -19,6 +19,8 @@ export interface LogEntry {
 /** What a tracker answered. */
 export interface TrackerReply {
   readonly tracker: string
+  /** By which family of addresses it was asked; one that has both is asked in each that we listen in. */
+  readonly family: 4 | 6
   /** Peers it named. */
   readonly peers: number
   readonly seeds: number | null

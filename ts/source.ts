@@ -76,7 +76,9 @@ async function readFile(path: string, max: number): Promise<Uint8Array> {
       await file.close()
     }
   } catch (error) {
-    throw new TorrentError('ERR_FILE_READ', `${path} cannot be read: ${messageOf(error)}`, { cause: error })
+    // The system's words without its name for the error and without the path, which is said already.
+    const why = messageOf(error).replace(/^[A-Z0-9]+: |, \w+(?: '.*')?$/g, '')
+    throw new TorrentError('ERR_FILE_READ', `${path} cannot be read: ${why}`, { cause: error })
   }
   if (length > max) {
     throw new TorrentError('ERR_METAINFO_TOO_LARGE', `${path} is larger than ${max} bytes (setting maxMetainfoBytes)`)

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { NativeEngine } from './native/engine.ts'
 import type { Torrent } from './torrent.ts'
+import { splitEndpoint } from './tracker/address.ts'
 import type { Tracker } from './tracker/announcer.ts'
 import { Announces, type Line } from './tracker/announces.ts'
-import type { Host, TrackerLimits } from './tracker/host.ts'
+import type { Family, Host, TrackerLimits } from './tracker/host.ts'
+import type { Trust } from './tracker/query.ts'
 
 /** What announcing a torrent needs of the client. */
 export interface TrackingContext {
@@ -12,10 +14,12 @@ export interface TrackingContext {
   readonly line: Line
   readonly engine: NativeEngine
   readonly peerId: Uint8Array
-  /** The port we listen on. */
-  readonly port: () => number | undefined
+  /** Where we listen, `ip:port` each. */
+  readonly listening: () => readonly string[]
   /** Trackers that the user typed; undefined when the torrent opens no connection at all. */
   readonly trackers: readonly (readonly string[])[] | undefined
+  /** How far the trackers are trusted that the torrent itself names. */
+  readonly trust: Trust
 }
 
 /** Bytes named as left before the metadata is known: with 0, trackers would take us for a seed. */
@@ -62,32 +66,34 @@ export class Tracking {
   }
 
   #make(): Announces | undefined {
-    const { trackers, host, limits, line, peerId, port } = this.#context
+    const { trackers, host, limits, line, peerId, listening, trust } = this.#context
     if (!trackers) return undefined
     const torrent = this.#torrent
     const seen = new Set<string>()
-    const tier = (urls: readonly string[], typed: boolean): Tracker[] =>
-      urls.filter((url) => !seen.has(url) && seen.add(url)).map((url) => ({ url, typed }))
+    const tier = (urls: readonly string[], trust: Trust): Tracker[] =>
+      urls.filter((url) => !seen.has(url) && seen.add(url)).map((url) => ({ url, trust }))
     const tiers = [
-      ...trackers.map((urls) => tier(urls, true)),
-      ...torrent.trackers.map((urls) => tier(urls, false)),
+      ...trackers.map((urls) => tier(urls, 'all')),
+      ...torrent.trackers.map((urls) => tier(urls, trust)),
     ].filter((urls) => urls.length > 0)
     if (tiers.length === 0) return undefined
     return new Announces(host, limits, line, {
       infoHashes: infoHashes(torrent),
       tiers,
       isPrivate: torrent.private,
+      families: families(listening()),
       peerId,
       key: this.#key,
       facts: () => {
         const { downloaded, uploaded } = torrent.state
         // Port 1 says that nobody can connect: some trackers refuse 0.
-        return { port: port() ?? 1, downloaded, uploaded, left: torrent.left ?? UNKNOWN_LEFT }
+        const port = splitEndpoint(listening()[0] ?? '')?.port ?? 1
+        return { port, downloaded, uploaded, left: torrent.left ?? UNKNOWN_LEFT }
       },
       onPeers: (peers) => torrent.addCandidates(peers),
-      onReply: (tracker, reply) => {
+      onReply: (tracker, reply, family) => {
         const { seeds, leeches, interval, externalIp, warning, peers } = reply
-        torrent.announced({ tracker: tracker.url, peers: peers.length, seeds, leeches, interval, externalIp })
+        torrent.announced({ tracker: tracker.url, family, peers: peers.length, seeds, leeches, interval, externalIp })
         if (warning !== null) {
           torrent.warn({ code: 'ERR_TRACKER_FAILURE', message: `The tracker warns: ${warning}`, tracker: tracker.url })
         }
@@ -126,6 +132,13 @@ export class Tracking {
     this.#hurriedAt = now
     if (this.#torrent.state.peers === 0) this.#announces?.hurry()
   }
+}
+
+/** Trackers are asked once in each family that we listen in; whoever listens in one or none asks once, as it comes. */
+function families(listening: readonly string[]): readonly Family[] {
+  const listens = (family: 4 | 6) =>
+    listening.some((address) => (splitEndpoint(address)?.ip.includes(':') ? 6 : 4) === family)
+  return listens(4) && listens(6) ? [4, 6] : [null]
 }
 
 function infoHashes({ infoHash: { v1, v2 } }: Torrent): Uint8Array[] {

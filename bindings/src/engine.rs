@@ -151,10 +151,13 @@ impl Engine {
         self.command("engine.cancelCreate", || Ok(Command::CancelCreate(bitlode::api::RequestId(whole(request)?))))
     }
 
-    /// Resolves, checks and connects; `purpose` is `user`, `tracker` or `announce`.
+    /// Resolves, checks and connects; `purpose` is `user`, `tracker` or `announce`, `family` 4, 6, or 0 for both.
     #[napi(catch_unwind)]
-    pub fn dial(&self, host: String, port: u16, purpose: String) -> Result<f64> {
-        self.command("engine.dial", || Ok(Command::Dial { host, port, purpose: options::purpose(&purpose)? }))
+    pub fn dial(&self, host: String, port: u16, purpose: String, family: u32) -> Result<f64> {
+        self.command("engine.dial", || {
+            let (purpose, family) = (options::purpose(&purpose)?, options::family(family)?);
+            Ok(Command::Dial { host, port, purpose, family })
+        })
     }
 
     /// Opens bytes `start..end` of a file for reading.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bitlode::api::{CreateTorrent, Failure, Mode, Options, PeerSource, Purpose};
+use bitlode::api::{CreateTorrent, Failure, Family, Mode, Options, PeerSource, Purpose};
 use bitlode::base::Code;
 use bitlode::session::Settings;
 use bitlode::storage::SysMode;
@@ -120,6 +120,15 @@ pub(crate) fn purpose(text: &str) -> Parsed<Purpose> {
         "tracker" => Ok(Purpose::Tracker { announce_path: false }),
         "announce" => Ok(Purpose::Tracker { announce_path: true }),
         other => Err(expected("`purpose` to be user, tracker or announce", other)),
+    }
+}
+
+pub(crate) fn family(number: u32) -> Parsed<Option<Family>> {
+    match number {
+        0 => Ok(None),
+        4 => Ok(Some(Family::V4)),
+        6 => Ok(Some(Family::V6)),
+        other => Err(expected("`family` to be 4, 6 or 0", &other.to_string())),
     }
 }
 

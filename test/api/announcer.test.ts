@@ -6,7 +6,7 @@ const MINUTE = 60_000
 const reply = { interval: 30 * MINUTE, minInterval: MINUTE }
 
 function tiersOf(...tiers: string[][]) {
-  return tiers.map((urls) => urls.map((url) => ({ url, typed: false })))
+  return tiers.map((urls) => urls.map((url) => ({ url, trust: 'none' as const })))
 }
 
 /** `random` that rises: a shuffle that keeps the order, a back-off without spread in the first steps. */

@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -10,15 +10,25 @@ import { content } from './swarm.ts'
 let here: Client
 let bytes: Uint8Array
 
+// An option that is not the path leaves the working directory, in which a path of chance may be made: that must not be
+// the project's.
+const project = process.cwd()
+let strangeFolder: string
+beforeAll(() => {
+  strangeFolder = mkdtempSync(join(tmpdir(), 'bitlode-arguments-'))
+  process.chdir(strangeFolder)
+})
+afterAll(() => {
+  process.chdir(project)
+  rmSync(strangeFolder, { recursive: true, force: true })
+})
+
 beforeAll(async () => {
   here = await Client.open({ listen: false })
   bytes = (await content()).torrent
 })
 
 afterAll(() => here.close())
-
-// An option that is not the path leaves the working directory: that must not be the project's.
-beforeAll(() => process.chdir(mkdtempSync(join(tmpdir(), 'bitlode-arguments-'))))
 
 /** Values that are nothing that any option takes, except where its type is that of the value. */
 const strange = fc.oneof(
@@ -49,7 +59,7 @@ const options: Readonly<Record<string, (options: object) => Promise<unknown>>> =
 }
 
 const known: Readonly<Record<string, readonly string[]>> = {
-  'Client.open': ['listen', 'port', 'settings', 'shards', 'name', 'signal'],
+  'Client.open': ['listen', 'port', 'settings', 'shards', 'name', 'ssrfMitigation', 'signal'],
   add: ['path', 'mode', 'overwrite', 'peers', 'trackers', 'start', 'signal'],
   'Torrent.open': ['signal'],
   createTorrent: ['trackers', 'pieceLength', 'private', 'comment', 'createdBy', 'creationDate'],

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcp } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { Client, Torrent } from '../../ts/index.ts'
+import { Client, type ClientOptions, Torrent } from '../../ts/index.ts'
 import { codeOf, rejection } from './codes.ts'
 import { addressOf, client, content, folder, hashes, MIXED, onDisk, seeder } from './swarm.ts'
 
@@ -145,6 +145,37 @@ describe('a client', () => {
     await here.remove(torrent)
     expect(hits).toBeLessThanOrEqual(1)
     service.close()
+  })
+
+  test('row 60: a tracker inside the network is asked when the user chose it, by option, magnet link or switch', async () => {
+    const heard: string[] = []
+    const tracker = createServer((request, response) => {
+      heard.push(new URL(request.url ?? '', 'http://x').pathname)
+      response.end('d8:intervali1800e5:peers0:e')
+    }).listen(0, '127.0.0.1')
+    await once(tracker, 'listening')
+    // A path that is no announce: loopback too is then refused to a file.
+    const url = (name: string) => `http://127.0.0.1:${(tracker.address() as AddressInfo).port}/${name}`
+    const ask = async (options: ClientOptions, source: string | Uint8Array, trackers: string[] = []) => {
+      const here = await client(options)
+      const torrent = await here.add(source, { path: folder(), trackers })
+      const outcome = await new Promise<string>((resolve) => {
+        torrent.on('announced', (reply) => resolve(reply.tracker))
+        torrent.on('warned', ({ code }) => resolve(code))
+      })
+      await here.remove(torrent)
+      return outcome
+    }
+    const { torrent } = await content(MIXED, { trackers: [url('file')] })
+    expect(await ask({}, torrent)).toBe('ERR_SSRF_BLOCKED')
+    expect(heard).toEqual([])
+    expect(await ask({ ssrfMitigation: false }, torrent)).toBe(url('file'))
+    const plain = await content(MIXED)
+    expect(await ask({}, plain.torrent, [url('option')])).toBe(url('option'))
+    const hash = (await Torrent.open(plain.torrent)).infoHash.v1 ?? ''
+    expect(await ask({}, `magnet:?xt=urn:btih:${hash}&tr=${encodeURIComponent(url('magnet'))}`)).toBe(url('magnet'))
+    expect(new Set(heard)).toEqual(new Set(['/file', '/option', '/magnet']))
+    tracker.close()
   })
 })
 

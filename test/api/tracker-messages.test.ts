@@ -51,13 +51,17 @@ describe('the announce URL', () => {
 
   test('a URL that wants to write our part of the query is refused unless the user typed it', () => {
     const url = new URL('http://t.example/announce?info_hash=aaaaaaaaaaaaaaaaaaaa')
-    expect(codeOf(() => judge(url, false))).toBe('ERR_SSRF_BLOCKED')
-    expect(judge(url, true)).toBe('user')
-    expect(codeOf(() => judge(new URL('http://xn--bcher-kva.example/announce'), false))).toBe('ERR_SSRF_BLOCKED')
-    expect(codeOf(() => judge(new URL('udp://t.example:80'), true))).toBe('ERR_TRACKER_SCHEME')
-    expect(codeOf(() => judge(new URL('file:///etc/passwd'), false))).toBe('ERR_TRACKER_SCHEME')
-    expect(judge(new URL('http://t.example/announce.php'), false)).toBe('announce')
-    expect(judge(new URL('http://t.example/x/announce'), false)).toBe('tracker')
+    const idn = new URL('http://xn--bcher-kva.example/announce')
+    for (const trust of ['none', 'address'] as const) {
+      expect(codeOf(() => judge(url, trust))).toBe('ERR_SSRF_BLOCKED')
+      expect(codeOf(() => judge(idn, trust))).toBe('ERR_SSRF_BLOCKED')
+      expect(codeOf(() => judge(new URL('file:///etc/passwd'), trust))).toBe('ERR_TRACKER_SCHEME')
+    }
+    expect([judge(url, 'all'), judge(idn, 'all')]).toEqual(['user', 'user'])
+    expect(codeOf(() => judge(new URL('udp://t.example:80'), 'all'))).toBe('ERR_TRACKER_SCHEME')
+    expect(judge(new URL('http://t.example/announce.php'), 'none')).toBe('announce')
+    expect(judge(new URL('http://t.example/x/announce'), 'none')).toBe('tracker')
+    expect(judge(new URL('http://t.example/x/announce'), 'address')).toBe('user')
   })
 })
 

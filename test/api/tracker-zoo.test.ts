@@ -7,6 +7,7 @@ import bencode from 'bencode'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { TorrentError } from '../../ts/errors.ts'
 import { Announces, Line } from '../../ts/tracker/announces.ts'
+import type { Trust } from '../../ts/tracker/query.ts'
 import type { AnnounceReply } from '../../ts/tracker/reply.ts'
 import { deferred } from '../../ts/wait.ts'
 import { CERTIFICATE, KEY } from './certificate.ts'
@@ -44,13 +45,14 @@ interface Outcome {
   readonly announces: Announces
 }
 
-function announce(url: string, options: { typed?: boolean; hashes?: number } = {}): Outcome {
+function announce(url: string, options: { trust?: Trust; hashes?: number } = {}): Outcome {
   const [clock, dials, peers] = [new Clock(), [] as Dial[], [] as string[]]
   const outcome = deferred<AnnounceReply | TorrentError>()
   const announces = new Announces(hostOf(clock, dials), limits, new Line(limits.maxAnnounces), {
     infoHashes: Array.from({ length: options.hashes ?? 1 }, (_, at) => new Uint8Array(20).fill(at + 1)),
-    tiers: [[{ url, typed: options.typed ?? false }]],
+    tiers: [[{ url, trust: options.trust ?? 'none' }]],
     isPrivate: false,
+    families: [null],
     peerId: new Uint8Array(20).fill(0x61),
     key: '01234567',
     facts: () => ({ port: 6881, uploaded: 0, downloaded: 0, left: 1 }),
@@ -264,9 +266,27 @@ describe('the rule by which an address is judged', () => {
     const named = announce(`http://127.0.0.1:${port}/x`)
     await named.result
     expect(named.dials.map(({ purpose }) => purpose)).toEqual(['tracker', 'announce'])
-    const typed = announce(`http://127.0.0.1:${port}/x`, { typed: true })
-    await typed.result
-    expect(typed.dials.map(({ purpose }) => purpose)).toEqual(['user', 'announce'])
+    for (const trust of ['address', 'all'] as const) {
+      const chosen = announce(`http://127.0.0.1:${port}/x`, { trust })
+      await chosen.result
+      expect(chosen.dials.map(({ purpose }) => purpose)).toEqual(['user', 'announce'])
+    }
+  })
+
+  test('row 60: of what the same server redirects to is its own', async () => {
+    const port = await http((request, response) => {
+      if (request.url?.startsWith('/there')) response.end(good)
+      else response.writeHead(302, { Location: '/there' }).end()
+    })
+    for (const [trust, rules] of [
+      ['none', ['announce', 'tracker']],
+      ['address', ['user', 'user']],
+      ['all', ['user', 'user']],
+    ] as const) {
+      const asked = announce(`http://127.0.0.1:${port}/announce`, { trust })
+      await asked.result
+      expect(asked.dials.map(({ purpose }) => purpose)).toEqual(rules)
+    }
   })
 
   test('row 60: a query of our own making is never sent where a torrent prepared one', async () => {
@@ -306,8 +326,9 @@ describe('the rule by which an address is judged', () => {
     }
     const announces = new Announces(far, limits, new Line(1), {
       infoHashes: [new Uint8Array(20)],
-      tiers: [[{ url: `http://127.0.0.1:${port}/announce`, typed: false }]],
+      tiers: [[{ url: `http://127.0.0.1:${port}/announce`, trust: 'none' }]],
       isPrivate: false,
+      families: [null],
       peerId: new Uint8Array(20),
       key: '0',
       facts: () => ({ port: 1, uploaded: 0, downloaded: 0, left: 1 }),

@@ -27,6 +27,8 @@ describe('the words', () => {
     [['download', 'a', '--peer', 'localhost:80']],
     [['download', 'a', '--peer', '1.2.3.4:0']],
     [['download', 'a', '--listen', '1.2.3.4']],
+    [['download', 'a', '--tracker', 'tracker.example']],
+    [['info', 'a', '--tracker', 'http://tracker.example/announce']],
     [['create', 'a', '--piece-length', '16385']],
     [['create', 'a', '--piece-length', '8192']],
     [['info', 'a', '--log', 'loud']],

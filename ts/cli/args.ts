@@ -17,12 +17,18 @@ export interface Arguments {
   readonly overwrite: boolean
   readonly output: string | null
   readonly trackers: readonly string[]
+  readonly ssrfMitigation: boolean
   readonly pieceLength: number | null
   readonly private: boolean
 }
 
 const common = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, log: { type: 'string' } } as const
-const network = { peer: { type: 'string', multiple: true }, listen: { type: 'string', multiple: true } } as const
+const network = {
+  peer: { type: 'string', multiple: true },
+  tracker: { type: 'string', multiple: true },
+  listen: { type: 'string', multiple: true },
+  'no-ssrf-mitigation': { type: 'boolean' },
+} as const
 
 const options = {
   download: {
@@ -74,6 +80,10 @@ export function parse(words: readonly string[]): Arguments {
   const listen = list(values.listen)
   for (const peer of peers) endpoint('--peer', peer, 1)
   for (const address of listen) endpoint('--listen', address, 0)
+  const trackers = list(values.tracker)
+  for (const tracker of trackers) {
+    if (!URL.canParse(tracker)) throw usage(`Expected --tracker to be a URL, got \`${tracker}\``)
+  }
   return {
     command,
     operands: positionals,
@@ -86,7 +96,8 @@ export function parse(words: readonly string[]): Arguments {
     seed: values.seed === true,
     overwrite: values.overwrite === true,
     output: text(values.output),
-    trackers: list(values.tracker),
+    trackers,
+    ssrfMitigation: values['no-ssrf-mitigation'] !== true,
     pieceLength: pieceLength(text(values['piece-length'])),
     private: values.private === true,
   }

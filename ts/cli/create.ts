@@ -2,9 +2,22 @@
 
 import { writeFile } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
-import { createTorrent, Torrent } from '../index.ts'
+import { createTorrent, type ErrorCode, Torrent, TorrentError } from '../index.ts'
 import type { Context } from './context.ts'
-import { bytes, line } from './format.ts'
+import { bytes, count, line } from './format.ts'
+
+/** The codes for what the system says when a file cannot be written; anything else is ERR_STORAGE_IO. */
+const failures: Readonly<Record<string, ErrorCode>> = {
+  EEXIST: 'ERR_STORAGE_EXISTS',
+  ENOENT: 'ERR_STORAGE_MISSING',
+  ENOTDIR: 'ERR_STORAGE_MISSING',
+  EISDIR: 'ERR_STORAGE_PATH',
+  ENAMETOOLONG: 'ERR_STORAGE_PATH',
+  EACCES: 'ERR_STORAGE_ACCESS',
+  EPERM: 'ERR_STORAGE_ACCESS',
+  EROFS: 'ERR_STORAGE_ACCESS',
+  ENOSPC: 'ERR_STORAGE_FULL',
+}
 
 /** Hashes the content and writes the file. */
 export async function create({ args, output, interrupt }: Context): Promise<void> {
@@ -19,11 +32,15 @@ export async function create({ args, output, interrupt }: Context): Promise<void
     onProgress: ({ hashed, pieces }) =>
       output.say(
         { event: 'progress', phase: 'hashing', verified: hashed, total: pieces, rate: 0, peers: 0 },
-        `hashing  ${hashed} of ${pieces} pieces`,
+        `hashing  ${hashed} of ${count(pieces, 'piece')}`,
       ),
   })
   const file = args.output ?? `${basename(resolve(path))}.torrent`
-  await writeFile(file, made)
+  // A name that nobody gave must not cost anybody a file.
+  await writeFile(file, made, { flag: args.output === null ? 'wx' : 'w' }).catch((error: NodeJS.ErrnoException) => {
+    const hint = error.code === 'EEXIST' ? 'it exists; name it with -o to replace it' : reason(error)
+    throw new TorrentError(failures[error.code ?? ''] ?? 'ERR_STORAGE_IO', `cannot write ${file}: ${hint}`)
+  })
   const torrent = await Torrent.open(made)
   output.say(
     {
@@ -35,6 +52,11 @@ export async function create({ args, output, interrupt }: Context): Promise<void
       pieces: torrent.pieces,
       pieceLength: torrent.pieceLength,
     },
-    `${file}  ${line(torrent.name)}: ${bytes(torrent.length)}, ${torrent.pieces} pieces of ${bytes(torrent.pieceLength)}\ninfo-hash  ${torrent.infoHash.v1}`,
+    `${file}  ${line(torrent.name)}: ${bytes(torrent.length)}, ${count(torrent.pieces, 'piece')} of ${bytes(torrent.pieceLength)}\ninfo-hash  ${torrent.infoHash.v1}`,
   )
+}
+
+/** What the system says, without its own name for it and without the path, which is said already. */
+function reason({ message }: Error): string {
+  return message.replace(/^[A-Z0-9]+: |, \w+(?: '.*')?$/g, '')
 }

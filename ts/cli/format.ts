@@ -39,3 +39,8 @@ export function percent(part: number, whole: number): string {
 export function line(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\uFFFD')
 }
+
+/** A number of things: `1 piece`, `2 pieces`. */
+export function count(number: number, thing: string): string {
+  return `${number} ${thing}${number === 1 ? '' : 's'}`
+}

@@ -17,15 +17,20 @@ export const overview = `bitlode: download, seed, create and check BitTorrent co
   Exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 `
 
+const network = `  --peer IP:PORT     a peer to connect to; may be given several times
+  --tracker URL      one more tracker to ask, wherever it is; may be given several times
+  --listen IP:PORT   address to listen on; may be given several times
+                     (default: both families, first free port from 6881)
+  --no-ssrf-mitigation
+                     also ask trackers in private networks that a .torrent file names`
+
 export const help: Readonly<Record<string, string>> = {
   download: `bitlode download <.torrent file | magnet link | http(s) URL of a .torrent> [options]
 
 Fetches the content. Run again, it checks what is there and fetches only what is missing.
 
   --path DIR         the folder that will hold the content (default: the current one)
-  --peer IP:PORT     a peer to connect to; may be given several times
-  --listen IP:PORT   address to listen on; may be given several times
-                     (default: both families, first free port from 6881)
+${network}
   --seed             keep seeding when done, until interrupted
   --overwrite        write into files of the same names that are not this torrent's
 ${common}
@@ -34,9 +39,7 @@ ${common}
 
 Checks the content and serves it until interrupted. Nothing is ever written.
 
-  --peer IP:PORT     a peer to connect to; may be given several times
-  --listen IP:PORT   address to listen on; may be given several times
-                     (default: both families, first free port from 6881)
+${network}
 ${common}
 `,
   create: `bitlode create <file or folder> [options]

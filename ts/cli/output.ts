@@ -1,6 +1,6 @@
 // Three ways to tell a person or a program what happens: a line redrawn in place, plain lines, JSON lines.
 
-import { bytes, line, percent, rate, span } from './format.ts'
+import { bytes, count, line, percent, rate, span } from './format.ts'
 
 /** What happens, in the words of `--json`. */
 export type Report =
@@ -34,13 +34,16 @@ function jsonOutput(out: NodeJS.WriteStream): Output {
 
 function plainOutput(out: NodeJS.WriteStream, err: NodeJS.WriteStream, now: () => number): Output {
   let last = Number.NEGATIVE_INFINITY
+  let said: string | null = null
   return {
     say(report, text) {
-      if (report.event === 'progress') {
-        if (now() - last < 1000) return
-        last = now()
-      }
+      if (report.event === 'progress' && now() - last < 1000) return
       const words = text === undefined ? plain(report) : text
+      if (report.event === 'progress') {
+        // A seeder whom nobody asks for anything has nothing to say all night.
+        if (words === said) return
+        ;[last, said] = [now(), words]
+      }
       if (words !== null) (isTrouble(report) ? err : out).write(`${words}\n`)
     },
     end: () => {},
@@ -94,9 +97,13 @@ function plain(report: Report): string | null {
 }
 
 function progress(report: Report & { event: 'progress' }): string {
-  const { verified, total, rate: down, peers, phase } = report
-  const crowd = `${peers} ${peers === 1 ? 'peer' : 'peers'}`
+  const { verified, total, rate: down, peers, phase, checked, pieces } = report
+  const crowd = count(peers, 'peer')
   if (phase === 'metadata') return `looking for the metadata  ${crowd}`
+  if (phase === 'checking' && typeof checked === 'number' && typeof pieces === 'number') {
+    return `checking  ${percent(checked, pieces)} of ${bytes(total)}`
+  }
+  if (phase === 'seeding') return `seeding  ${bytes(total)}  up ${rate(Number(report.uploadRate ?? 0))}  ${crowd}`
   const left = down > 0 ? (total - verified) / down : Number.POSITIVE_INFINITY
   const up = typeof report.uploadRate === 'number' && report.uploadRate > 0 ? `  up ${rate(report.uploadRate)}` : ''
   const doing = typeof phase === 'string' && phase !== 'downloading' ? `${phase}  ` : ''

@@ -7,6 +7,9 @@ import { bytes, line, rate as perSecond, span } from './format.ts'
 /** Milliseconds between reports of progress. */
 const beat = 250
 
+/** After so many milliseconds somebody who waits for an address to listen on is told so. */
+const hush = 1000
+
 /** Fetches a torrent; ends when it is durable, with `--seed` when interrupted. */
 export async function download(context: Context): Promise<void> {
   const { args, output } = context
@@ -17,11 +20,15 @@ export async function download(context: Context): Promise<void> {
       path: args.path,
       overwrite: args.overwrite,
       peers: args.peers,
+      trackers: args.trackers,
       signal: context.interrupt.signal,
     })
     watchTrouble(context, client, torrent)
+    // What a magnet link stands for is not known yet, and it is peers who tell.
+    if (torrent.pieces > 0) await reporting(context, torrent, () => torrent.ready({ signal: context.interrupt.signal }))
     announceReady(context, client, torrent, 'downloading')
-    await follow(context, torrent)
+    await reporting(context, torrent, () => torrent.done({ signal: context.interrupt.signal }))
+    report(context, torrent)
     const { downloaded, uploaded } = torrent.state
     const seconds = (performance.now() - begun) / 1000
     const size = torrent.length
@@ -42,10 +49,11 @@ export async function seed(context: Context): Promise<void> {
       path: folder,
       mode: 'seed',
       peers: args.peers,
+      trackers: args.trackers,
       signal: context.interrupt.signal,
     })
     watchTrouble(context, client, torrent)
-    await torrent.ready({ signal: context.interrupt.signal })
+    await reporting(context, torrent, () => torrent.ready({ signal: context.interrupt.signal }))
     if (torrent.error) throw torrent.error
     announceReady(context, client, torrent, 'seeding')
     await untilInterrupted(context, torrent)
@@ -55,10 +63,15 @@ export async function seed(context: Context): Promise<void> {
 async function withClient(context: Context, act: (client: Client) => Promise<void>): Promise<void> {
   const { args, output, interrupt } = context
   const shards = Number(process.env.BITLODE_SHARDS ?? 0)
-  const client = await Client.open({
+  const message = 'No address to listen on yet: waiting for the network'
+  const waiting = setTimeout(() => output.say({ event: 'warning', code: 'ERR_LISTEN_FAILED', message }), hush)
+  const opening = Client.open({
     ...(args.listen.length > 0 ? { listen: args.listen } : {}),
     ...(shards > 0 ? { shards } : {}),
+    ssrfMitigation: args.ssrfMitigation,
+    signal: interrupt.signal,
   })
+  const client = await opening.finally(() => clearTimeout(waiting))
   try {
     await act(client)
   } catch (error) {
@@ -85,13 +98,11 @@ function watchTrouble({ output }: Context, client: Client, torrent: Torrent): vo
     output.say({ event: 'warning', code: 'ERR_METAINFO_INVALID', message: warning })
 }
 
-/** Reports progress until everything wanted is durable. */
-async function follow(context: Context, torrent: Torrent): Promise<void> {
-  const { signal } = context.interrupt
+/** Reports progress while something is waited for. */
+async function reporting(context: Context, torrent: Torrent, wait: () => Promise<unknown>): Promise<void> {
   const timer = setInterval(() => report(context, torrent), beat)
   try {
-    await torrent.done({ signal })
-    report(context, torrent)
+    await wait()
   } finally {
     clearInterval(timer)
   }
@@ -112,6 +123,6 @@ async function untilInterrupted(context: Context, torrent: Torrent): Promise<voi
 }
 
 function report({ output }: Context, torrent: Torrent): void {
-  const { verified, total, rate, uploadRate, peers, phase } = torrent.state
-  output.say({ event: 'progress', phase, verified, total, rate, uploadRate, peers })
+  const { verified, total, rate, uploadRate, peers, phase, checked, pieces } = torrent.state
+  output.say({ event: 'progress', phase, verified, total, rate, uploadRate, peers, checked, pieces })
 }

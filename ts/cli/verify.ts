@@ -2,7 +2,7 @@
 
 import { Torrent, TorrentError } from '../index.ts'
 import type { Context } from './context.ts'
-import { bytes, line, percent } from './format.ts'
+import { bytes, count, line, percent } from './format.ts'
 
 /** Checks the content. @throws TorrentError ERR_VERIFY_FAILED unless every piece is right */
 export async function verify({ args, output, interrupt }: Context): Promise<void> {
@@ -21,11 +21,11 @@ export async function verify({ args, output, interrupt }: Context): Promise<void
   if (have < pieces) {
     throw new TorrentError(
       'ERR_VERIFY_FAILED',
-      `${pieces - have} of ${pieces} pieces of ${torrent.name} are missing or wrong`,
+      `${pieces - have} of ${count(pieces, 'piece')} of ${torrent.name} missing or wrong`,
     )
   }
   output.say(
     { event: 'done', name: torrent.name, infoHash: torrent.infoHash, have, pieces, bytes: total },
-    `${line(torrent.name)}: all ${pieces} pieces are right (${bytes(total)})`,
+    `${line(torrent.name)}: ${count(pieces, 'piece')}, all right (${bytes(total)})`,
   )
 }

@@ -34,8 +34,8 @@ export declare class Engine {
   create(options: CreateOptions): number
   /** Ends a running `create`. */
   cancelCreate(request: number): number
-  /** Resolves, checks and connects; `purpose` is `user`, `tracker` or `announce`. */
-  dial(host: string, port: number, purpose: string): number
+  /** Resolves, checks and connects; `purpose` is `user`, `tracker` or `announce`, `family` 4, 6, or 0 for both. */
+  dial(host: string, port: number, purpose: string, family: number): number
   /** Opens bytes `start..end` of a file for reading. */
   openReader(torrent: number, file: number, start: number, end: number): number
   /** Takes hold of the reader that a reply named. */

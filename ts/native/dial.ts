@@ -19,6 +19,8 @@ export interface DialOptions {
   readonly host: string
   readonly port: number
   readonly purpose: Purpose
+  /** Only addresses of this family, 4 or 6; null is whatever the name has. */
+  readonly family: 4 | 6 | null
   readonly signal?: AbortSignal | undefined
 }
 
@@ -31,14 +33,15 @@ export interface Dialed {
 
 /**
  * Resolves, checks the address, connects: the engine does all three, so binding, filters and proxies hold for everything.
+ * A name that has no address of the family is `ERR_DNS_FAILED`.
  *
  * Errors: `ERR_DNS_FAILED`, `ERR_SSRF_BLOCKED`, `ERR_DIAL_FAILED`, `ERR_ABORTED`.
  */
 export async function dial(engine: NativeEngine, options: DialOptions): Promise<Dialed> {
-  const { host, port, purpose, signal } = options
+  const { host, port, purpose, family, signal } = options
   throwIfAborted(signal)
   const dialed = engine.ask(
-    (native) => native.dial(host, port, purpose),
+    (native) => native.dial(host, port, purpose, family ?? 0),
     (reply): Dialed => ({ stream: new EngineStream(engine, reply.stream ?? 0), address: reply.address ?? '' }),
   )
   return abortable(dialed, signal, () => {

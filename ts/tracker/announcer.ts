@@ -1,10 +1,11 @@
 import type { AnnounceEvent, TrackerLimits } from './host.ts'
+import type { Trust } from './query.ts'
 
 /** A tracker of a torrent, as the policy sees it. */
 export interface Tracker {
   readonly url: string
-  /** The user typed the URL. */
-  readonly typed: boolean
+  /** By which rules its URL is judged. */
+  readonly trust: Trust
 }
 
 /** An announce that is due: the answer comes by `answered`, `failed` or `gaveUp`. */
@@ -35,8 +36,8 @@ interface Group {
 }
 
 /**
- * Decides when which tracker hears what (BEP 3, 12, 27, 31). It does nothing by itself: time comes in, announces that are
- * due go out. After each call ask `poll` until it gives null, then again at `wakeAt`.
+ * Decides when which tracker hears what (BEP 3, 12, 27, 31), for one family of addresses. It does nothing by itself: time
+ * comes in, announces that are due go out. After each call ask `poll` until it gives null, then again at `wakeAt`.
  *
  * A public torrent announces to one working tracker of each tier, all tiers side by side; a private one to one tracker in
  * all, tier after tier. The one that answers moves to the front of its tier. Back-off after failures doubles, from

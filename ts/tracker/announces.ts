@@ -1,10 +1,10 @@
 import { messageOf, TorrentError, toTorrentError } from '../errors.ts'
 import { get } from '../http.ts'
 import { deferred } from '../wait.ts'
-import { isLocal, splitEndpoint } from './address.ts'
+import { ipVersion, isLocal, splitEndpoint } from './address.ts'
 import { Announcer, type Due, type Tracker } from './announcer.ts'
-import type { Host, TrackerLimits } from './host.ts'
-import { announceUrl, judge } from './query.ts'
+import type { Family, Host, TrackerLimits } from './host.ts'
+import { announceUrl, judge, judgeRedirect } from './query.ts'
 import { type AnnounceReply, parseReply, TrackerFailure } from './reply.ts'
 
 /** What a torrent tells its trackers. */
@@ -13,16 +13,21 @@ export interface Announced {
   readonly infoHashes: readonly Uint8Array[]
   readonly tiers: readonly (readonly Tracker[])[]
   readonly isPrivate: boolean
+  /**
+   * The families of addresses by which trackers are asked, each for itself: a tracker sees the address that an announce
+   * comes from, so peers of both families find us only when it hears of both.
+   */
+  readonly families: readonly Family[]
   readonly peerId: Uint8Array
-  /** 8 hexadecimal digits. */
+  /** 8 hexadecimal digits, the same in every family: trackers know by it who announces twice (BEP 7). */
   readonly key: string
   /** What is true now. */
   readonly facts: () => { port: number; uploaded: number; downloaded: number; left: number }
   /** Peers that a tracker named, `ip:port`. */
   readonly onPeers: (peers: readonly string[]) => void
-  /** A tracker answered. */
-  readonly onReply: (tracker: Tracker, reply: AnnounceReply) => void
-  /** A tracker failed. */
+  /** A tracker answered, in one family. */
+  readonly onReply: (tracker: Tracker, reply: AnnounceReply, family: 4 | 6) => void
+  /** A tracker failed; by no family was it reached. */
   readonly onFailure: (tracker: Tracker, error: TorrentError) => void
 }
 
@@ -53,13 +58,28 @@ export class Line {
   }
 }
 
+/** The announces of one family, which wait for no other. */
+interface Lane {
+  readonly family: Family
+  readonly policy: Announcer
+}
+
+/** What became of the last announce to a tracker in one family. */
+type Outcome = 'asking' | 'answered' | TorrentError
+
+/** An answer, and the family that it came by. */
+interface Answer extends AnnounceReply {
+  readonly family: 4 | 6
+}
+
 /** Announces one torrent to its HTTP trackers for as long as it runs. */
 export class Announces {
   readonly #host: Host
   readonly #limits: TrackerLimits
   readonly #line: Line
   readonly #torrent: Announced
-  readonly #policy: Announcer
+  readonly #lanes: readonly Lane[]
+  readonly #outcomes = new Map<Tracker, Map<Lane, Outcome>>()
   readonly #ids = new Map<string, Uint8Array>()
   readonly #running = new Set<Promise<void>>()
   readonly #abort = new AbortController()
@@ -70,31 +90,35 @@ export class Announces {
     this.#limits = limits
     this.#line = line
     this.#torrent = torrent
-    const { tiers, isPrivate } = torrent
-    this.#policy = new Announcer({ tiers, isPrivate, limits, random: () => host.random() })
+    const random = () => host.random()
+    this.#lanes = torrent.families.map((family) => {
+      const tiers = torrent.tiers.map((tier) => tier.filter((tracker) => has(tracker, family)))
+      const policy = new Announcer({ tiers, isPrivate: torrent.isPrivate, limits, random })
+      return { family, policy }
+    })
   }
 
   /** The torrent runs. */
   start(): void {
-    this.#policy.start(this.#host.now())
+    for (const { policy } of this.#lanes) policy.start(this.#host.now())
     this.#turn()
   }
 
   /** The torrent has become complete while it ran. */
   finish(): void {
-    this.#policy.finish(this.#host.now())
+    for (const { policy } of this.#lanes) policy.finish(this.#host.now())
     this.#turn()
   }
 
   /** More peers are wanted. */
   hurry(): void {
-    this.#policy.hurry(this.#host.now())
+    for (const { policy } of this.#lanes) policy.hurry(this.#host.now())
     this.#turn()
   }
 
   /** The torrent stops: trackers are told, best effort, within `trackerStopTimeout`. */
   async stop(): Promise<void> {
-    this.#policy.stop()
+    for (const { policy } of this.#lanes) policy.stop()
     this.#turn()
     const late = deferred<void>()
     const cancel = this.#host.timer(this.#limits.trackerStopTimeout, late.resolve)
@@ -107,7 +131,7 @@ export class Announces {
 
   /** Ends everything now; nobody is told. */
   destroy(): void {
-    this.#policy.stop()
+    for (const { policy } of this.#lanes) policy.stop()
     this.#cancelTimer?.()
     this.#abort.abort(new TorrentError('ERR_CLOSED', 'The torrent is closed'))
   }
@@ -117,24 +141,28 @@ export class Announces {
     this.#cancelTimer = undefined
     if (this.#abort.signal.aborted) return
     const now = this.#host.now()
-    for (let due = this.#policy.poll(now); due; due = this.#policy.poll(now)) {
-      const announce: Promise<void> = this.#announce(due).then(() => {
-        this.#running.delete(announce)
-        this.#turn()
-      })
-      this.#running.add(announce)
+    for (const lane of this.#lanes) {
+      for (let due = lane.policy.poll(now); due; due = lane.policy.poll(now)) {
+        const announce: Promise<void> = this.#announce(lane, due).then(() => {
+          this.#running.delete(announce)
+          this.#turn()
+        })
+        this.#running.add(announce)
+      }
     }
-    const wake = this.#policy.wakeAt()
+    const wake = Math.min(Number.POSITIVE_INFINITY, ...this.#lanes.map(({ policy }) => policy.wakeAt()))
     if (wake < Number.POSITIVE_INFINITY) {
       this.#cancelTimer = this.#host.timer(Math.min(Math.max(wake - now, 0), MAX_TIMER), () => this.#turn())
     }
   }
 
   /** Never rejects. A hybrid announces both hashes; one answer is enough. */
-  async #announce(due: Due): Promise<void> {
+  async #announce(lane: Lane, due: Due): Promise<void> {
     const { tracker } = due
+    const { family, policy } = lane
+    this.#note(lane, tracker, 'asking')
     const results = await Promise.allSettled(
-      this.#torrent.infoHashes.map((hash) => this.#line.run(() => this.#ask(due, hash))),
+      this.#torrent.infoHashes.map((hash) => this.#line.run(() => this.#ask(due, hash, family))),
     )
     const now = this.#host.now()
     const replies = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
@@ -143,38 +171,56 @@ export class Announces {
     )[0]
     if (replies.length > 0) {
       const least = (pick: (reply: AnnounceReply) => number) => Math.min(...replies.map(pick))
-      this.#policy.answered(now, due, {
+      policy.answered(now, due, {
         interval: least((reply) => reply.interval),
         minInterval: least((reply) => reply.minInterval),
       })
-    } else if (failure && UNUSABLE.has(failure.code)) this.#policy.gaveUp(due)
-    else this.#policy.failed(now, due, failure instanceof TrackerFailure ? failure.retryIn : null)
+    } else if (failure && UNUSABLE.has(failure.code)) policy.gaveUp(due)
+    else policy.failed(now, due, failure instanceof TrackerFailure ? failure.retryIn : null)
     if (this.#abort.signal.aborted) return
-    for (const reply of replies) this.#torrent.onReply(tracker, reply)
+    this.#note(lane, tracker, replies.length > 0 || !failure ? 'answered' : failure)
+    for (const reply of replies) this.#torrent.onReply(tracker, reply, reply.family)
     const peers = replies.flatMap((reply) => reply.peers)
     if (peers.length > 0 && due.event !== 'stopped') this.#torrent.onPeers(peers)
-    if (failure) this.#torrent.onFailure(tracker, failure)
+    const told = replies.length > 0 ? failure : this.#failure(tracker)
+    if (told) this.#torrent.onFailure(tracker, told)
   }
 
-  async #ask(due: Due, infoHash: Uint8Array): Promise<AnnounceReply> {
+  #note(lane: Lane, tracker: Tracker, outcome: Outcome): void {
+    const outcomes = this.#outcomes.get(tracker) ?? new Map<Lane, Outcome>()
+    this.#outcomes.set(tracker, outcomes.set(lane, outcome))
+  }
+
+  /**
+   * Why a tracker cannot be reached: when no family has reached it, and none is still trying. That it has no address of
+   * one family, or that we have no way there, is nothing to tell of a tracker that answers in the other.
+   */
+  #failure(tracker: Tracker): TorrentError | undefined {
+    const outcomes = [...(this.#outcomes.get(tracker)?.values() ?? [])]
+    const errors = outcomes.filter((outcome) => outcome instanceof TorrentError)
+    if (errors.length < outcomes.length) return undefined
+    // A name without an address of one family says less than why the other family failed.
+    return errors.find(({ code }) => code !== 'ERR_DNS_FAILED') ?? errors[0]
+  }
+
+  async #ask(due: Due, infoHash: Uint8Array, family: Family): Promise<Answer> {
     const { tracker, event } = due
     const { peerId, key, facts } = this.#torrent
     const limits = this.#limits
     if (!URL.canParse(tracker.url)) throw new TorrentError('ERR_TRACKER_SCHEME', `Not a URL: ${tracker.url}`)
     const bare = new URL(tracker.url)
-    judge(bare, tracker.typed)
-    const idKey = `${tracker.url} ${infoHash.join()}`
+    judge(bare, tracker.trust)
+    const idKey = `${family} ${tracker.url} ${infoHash.join()}`
     const query = { infoHash, peerId, key, event, numWant: limits.trackerNumWant, trackerId: this.#ids.get(idKey) }
     const result = await get({
       url: announceUrl(bare, { ...query, ...facts() }),
       signal: this.#abort.signal,
-      // What the user typed is exempt, and so is what the same server redirects to; elsewhere the rules hold.
+      // What the user chose is exempt, and so is what the same server redirects to; elsewhere the rules hold.
       judge: (url, first) => {
-        if (url === first) return judge(bare, tracker.typed)
-        const typed = tracker.typed && url.host === first.host
-        return typed ? 'user' : url.pathname.startsWith('/announce') ? 'announce' : 'tracker'
+        if (url === first) return judge(bare, tracker.trust)
+        return tracker.trust !== 'none' && url.host === first.host ? 'user' : judgeRedirect(url)
       },
-      dial: (to) => this.#host.dial(to),
+      dial: (to) => this.#host.dial({ ...to, family }),
       timer: (delay, ring) => this.#host.timer(delay, ring),
       limits: {
         body: limits.httpBodyBytes,
@@ -192,7 +238,8 @@ export class Announces {
     })
     const reply = this.#read(result.status, result.body, bare)
     if (reply.trackerId !== undefined) this.#ids.set(idKey, reply.trackerId)
-    return { ...reply, peers: usable(reply.peers, result.address) }
+    const from = splitEndpoint(result.address)?.ip ?? ''
+    return { ...reply, peers: usable(reply.peers, from), family: ipVersion(from) === 6 ? 6 : 4 }
   }
 
   /** Some trackers say why with a status of 4xx or 5xx and a body in bencoding. */
@@ -214,6 +261,12 @@ const MAX_TIMER = 2 ** 31 - 1
 
 /** A public tracker cannot know addresses of private networks: such peers are left out. */
 function usable(peers: readonly string[], tracker: string): readonly string[] {
-  const local = (address: string) => isLocal(splitEndpoint(address)?.ip ?? '')
-  return local(tracker) ? peers : peers.filter((peer) => !local(peer))
+  return isLocal(tracker) ? peers : peers.filter((peer) => !isLocal(splitEndpoint(peer)?.ip ?? ''))
+}
+
+/** Whether a tracker may have an address of that family: a name may, an address has its own. */
+function has({ url }: Tracker, family: Family): boolean {
+  const host = URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : ''
+  const version = ipVersion(host)
+  return version === 0 || family === null || version === family
 }

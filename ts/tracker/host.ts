@@ -3,6 +3,9 @@ import type { Duplex } from 'node:stream'
 /** Why a connection is wanted: it decides which addresses are allowed. */
 export type Purpose = 'user' | 'tracker' | 'announce'
 
+/** Addresses of one family only, 4 or 6; null is whatever the name has. */
+export type Family = 4 | 6 | null
+
 /** What a tracker needs of whoever runs it. Nothing below reads a clock, rolls dice or opens a socket by itself. */
 export interface Host {
   /** Milliseconds that only grow. */
@@ -11,11 +14,12 @@ export interface Host {
   random(): number
   /** Calls `ring` once after so many milliseconds, unless what is returned is called before. */
   timer(delay: number, ring: () => void): () => void
-  /** Connects; the address is resolved and checked by the rule of the purpose. */
+  /** Connects; the address is resolved, taken from one family, and checked by the rule of the purpose. */
   dial(to: {
     host: string
     port: number
     purpose: Purpose
+    family: Family
     signal: AbortSignal
   }): Promise<{ stream: Duplex; address: string }>
   /** Throws unless the bytes are strict bencoding within the limits of network messages. */

@@ -55,25 +55,39 @@ export function announceUrl(tracker: URL, query: AnnounceQuery): URL {
 /** Keys that only we may write: a torrent that brings them wants to choose what is sent to a server of its choice. */
 const OURS = ['info_hash', 'peer_id', 'port', 'uploaded', 'downloaded', 'left', 'event', 'key', 'corrupt']
 
+/** By which rules a tracker's URL is judged. */
+export type Trust =
+  /** The user typed the URL: it is asked as it stands. */
+  | 'all'
+  /** The user chose the link, or switched the SSRF rules off: any address, but the query stays ours. */
+  | 'address'
+  /** It stands in a file that somebody else wrote: the SSRF rules hold. */
+  | 'none'
+
 /**
  * Checks a tracker's URL and says by which rule its address will be judged. Names in punycode and prepared queries are
  * refused unless the user typed the URL.
  *
  * Errors: `ERR_TRACKER_SCHEME`, `ERR_SSRF_BLOCKED`.
  */
-export function judge(url: URL, typed: boolean): Purpose {
+export function judge(url: URL, trust: Trust): Purpose {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new TorrentError(
       'ERR_TRACKER_SCHEME',
       `Trackers with \`${url.protocol}\` URLs are not supported: ${url.href}`,
     )
   }
-  if (typed) return 'user'
+  if (trust === 'all') return 'user'
   if (OURS.some((key) => url.searchParams.has(key))) {
     throw new TorrentError('ERR_SSRF_BLOCKED', `The tracker URL brings parts of the query that are ours: ${url.href}`)
   }
   if (url.hostname.split('.').some((label) => label.startsWith('xn--'))) {
     throw new TorrentError('ERR_SSRF_BLOCKED', `The tracker's name is not plain ASCII: ${url.href}`)
   }
+  return trust === 'address' ? 'user' : judgeRedirect(url)
+}
+
+/** By which rule the address is judged to which a tracker redirects: like that of a URL that a file brings. */
+export function judgeRedirect(url: URL): Purpose {
   return url.pathname.startsWith('/announce') ? 'announce' : 'tracker'
 }

@@ -125,6 +125,15 @@ pub enum Purpose {
     User,
 }
 
+/// A family of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
 /// One command. It is checked and queued at once; its reply comes by [`Drained::replies`].
 #[derive(Debug)]
 pub enum Command {
@@ -163,6 +172,8 @@ pub enum Command {
         port: u16,
         /// Which rule applies.
         purpose: Purpose,
+        /// Only addresses of this family, else `ERR_DNS_FAILED`; `None` tries all that the name has.
+        family: Option<Family>,
     },
     /// Read content: bytes `start..end` of a file, as they are verified, in order. → `Reader`
     OpenReader {

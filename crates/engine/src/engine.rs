@@ -15,7 +15,7 @@ use bitlode_storage::FilePool;
 use bitlode_storage::sys::{RealDisk, open_files_limit};
 
 use crate::address::refusal;
-use crate::api::{Bell, Command, Drained, Failure, Options, Purpose, ReaderId, RequestId, ShardLoad, StreamId};
+use crate::api::{Bell, Command, Drained, Failure, Family, Options, Purpose, ReaderId, RequestId, ShardLoad, StreamId};
 use crate::batcher::Bounds;
 use crate::control::{Control, Leaving, Task};
 use crate::isa;
@@ -211,7 +211,7 @@ impl Engine {
             Command::Create(wish) => self.control(request, Task::Create(request, Box::new(wish))),
             Command::CancelCreate(which) => self.control(request, Task::CancelCreate(request, which)),
             Command::Close => self.control(request, Task::Close(request)),
-            Command::Dial { host, port, purpose } => self.dial(request, &host, port, purpose),
+            Command::Dial { host, port, purpose, family } => self.dial(request, &host, port, purpose, family),
             Command::Remove(torrent) => self.order(request, torrent, Order::Remove),
             Command::Run(torrent, run) => self.order(request, torrent, Order::Run(run)),
             Command::Check(torrent) => self.order(request, torrent, Order::Check),
@@ -243,11 +243,11 @@ impl Engine {
         }
     }
 
-    fn dial(&self, request: RequestId, host: &str, port: u16, purpose: Purpose) {
+    fn dial(&self, request: RequestId, host: &str, port: u16, purpose: Purpose, family: Option<Family>) {
         let shared = self.shared.clone();
         let name = host.to_owned();
         let answer = move |result: Result<Vec<SocketAddr>, Failure>| {
-            let addrs = match result {
+            let addrs = match result.and_then(|addrs| of_family(&name, addrs, family)) {
                 Ok(addrs) => addrs,
                 Err(failure) => return shared.outbox.reply(request, Err(failure)),
             };
@@ -385,6 +385,18 @@ impl Drop for Engine {
             tracing::warn!("a thread is stuck and was left behind");
         }
     }
+}
+
+/// The addresses of one family; a name that has none cannot be resolved in it.
+fn of_family(name: &str, addrs: Vec<SocketAddr>, family: Option<Family>) -> Result<Vec<SocketAddr>, Failure> {
+    let Some(family) = family else { return Ok(addrs) };
+    let addrs: Vec<_> = addrs.into_iter().filter(|addr| addr.is_ipv6() == (family == Family::V6)).collect();
+    if !addrs.is_empty() {
+        return Ok(addrs);
+    }
+    let kind = if family == Family::V6 { "IPv6" } else { "IPv4" };
+    let message = format!("cannot resolve {name}: it has no {kind} address");
+    Err(Failure { code: Code::DnsFailed, message })
 }
 
 fn closed() -> Failure {

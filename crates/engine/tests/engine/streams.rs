@@ -1,7 +1,7 @@
 //! Callers' byte streams, and where they may not lead.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::thread;
 
 use bitlode_base::Code;
@@ -13,10 +13,34 @@ const ANNOUNCE: Purpose = Purpose::Tracker { announce_path: true };
 const URL: Purpose = Purpose::Tracker { announce_path: false };
 
 fn dial(caller: &mut Caller, host: &str, port: u16, purpose: Purpose) -> Result<StreamId, Failure> {
-    match caller.ask(Command::Dial { host: host.into(), port, purpose })? {
-        ReplyBody::Dialed { stream, .. } => Ok(stream),
+    dial_by(caller, host, port, purpose, None).map(|(stream, _)| stream)
+}
+
+fn dial_by(
+    caller: &mut Caller,
+    host: &str,
+    port: u16,
+    purpose: Purpose,
+    family: Option<Family>,
+) -> Result<(StreamId, SocketAddr), Failure> {
+    match caller.ask(Command::Dial { host: host.into(), port, purpose, family })? {
+        ReplyBody::Dialed { stream, addr } => Ok((stream, addr)),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn only_addresses_of_the_wanted_family_are_tried() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let here = listener.local_addr().unwrap();
+    let mut caller = Caller::open(1);
+    let mut by = |host: &str, family| dial_by(&mut caller, host, here.port(), Purpose::User, Some(family));
+    assert_eq!(by("127.0.0.1", Family::V4).unwrap().1, here);
+    assert_eq!(by("localhost", Family::V4).unwrap().1, here);
+    let failure = by("127.0.0.1", Family::V6).unwrap_err();
+    assert_eq!(failure.code, Code::DnsFailed);
+    assert!(failure.message.contains("no IPv6 address"), "{}", failure.message);
+    assert_eq!(by("[::1]", Family::V4).unwrap_err().code, Code::DnsFailed);
 }
 
 #[test]
