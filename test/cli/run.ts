@@ -30,8 +30,11 @@ export interface Started {
 }
 
 /** Starts `bitlode` with these words; it is ended with the test. */
-export function start(...words: string[]): Started {
-  const child = spawn(process.execPath, [cli, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
+export const start = (...words: string[]): Started => startIn(process.cwd(), ...words)
+
+/** Starts `bitlode` in a folder. */
+export function startIn(cwd: string, ...words: string[]): Started {
+  const child = spawn(process.execPath, [cli, ...words], { stdio: ['ignore', 'pipe', 'pipe'], cwd })
   onTestFinished(() => void child.kill('SIGKILL'))
   let [out, err] = ['', '']
   const waiting = new Set<() => void>()

@@ -1,7 +1,10 @@
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
-import { fixtures, folder, run, start } from './run.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { fixtures, folder, run, start, startIn } from './run.ts'
 
 const leaves = join(fixtures, 'leaves.torrent')
 const book = 'Leaves of Grass by Walt Whitman.epub'
@@ -69,6 +72,8 @@ describe('download', () => {
     writeFileSync(join(into, book), 'mine')
     const { code, events } = await run('download', leaves, '--path', into, '--peer', await seeder(), ...local)
     expect([code, events.find(({ event }) => event === 'error')?.code]).toEqual([1, 'ERR_STORAGE_EXISTS'])
+    // It is said before anything is called ready.
+    expect(events.map(({ event }) => event)).not.toContain('ready')
     expect(readFileSync(join(into, book), 'utf8')).toBe('mine')
     expect(readdirSync(into)).toEqual([book])
   })
@@ -85,6 +90,37 @@ describe('download', () => {
     download.signal('SIGINT')
     const { code, events } = await download.ended
     expect([code, events.at(-1)?.event]).toEqual([130, 'closed'])
+  })
+
+  test('row 60: a tracker inside the network is asked when the user names it or switches the rules off', async () => {
+    const asked: string[] = []
+    const tracker = createServer((request, response) => {
+      asked.push(new URL(request.url ?? '', 'http://x').pathname)
+      response.end('d8:intervali1800e5:peers0:e')
+    }).listen(0, '127.0.0.1')
+    await once(tracker, 'listening')
+    onTestFinished(() => void tracker.close())
+    const url = (name: string) => `http://127.0.0.1:${(tracker.address() as AddressInfo).port}/${name}`
+    const torrent = join(folder(), 'inside.torrent')
+    await run('create', join(fixtures, 'alice.txt'), '-o', torrent, '--tracker', url('file'))
+    const words = ['download', torrent, '--path', folder(), ...local]
+    const named = start(...words, '--tracker', url('named'))
+    expect(await named.event('warning')).toMatchObject({ code: 'ERR_SSRF_BLOCKED' })
+    while (!asked.includes('/named')) await once(tracker, 'request')
+    named.signal('SIGINT')
+    expect((await named.ended).code).toBe(130)
+    expect(new Set(asked)).toEqual(new Set(['/named']))
+    const open = start(...words, '--no-ssrf-mitigation')
+    while (!asked.includes('/file')) await once(tracker, 'request')
+    open.signal('SIGINT')
+    expect((await open.ended).events.filter(({ event }) => event === 'warning')).toEqual([])
+  })
+
+  test('row 93: who waits for an address to listen on is told so, and may stop', async () => {
+    const waiting = start('download', leaves, '--path', folder(), '--listen', '192.0.2.7:0', '--json')
+    expect(await waiting.event('warning')).toMatchObject({ code: 'ERR_LISTEN_FAILED' })
+    waiting.signal('SIGINT')
+    expect((await waiting.ended).code).toBe(130)
   })
 
   test('row 97: SIGTERM stops cleanly, and the next run goes on', async () => {
@@ -136,6 +172,19 @@ describe('create, info and verify', () => {
     writeFileSync(join(into, 'box', 'one'), Buffer.alloc(100_000, 3))
     const bad = await run('verify', torrent, into, '--json')
     expect([bad.code, bad.events.at(-1)?.code]).toEqual([1, 'ERR_VERIFY_FAILED'])
+  })
+
+  test('create replaces a file only when it was named, and says what stands in the way', async () => {
+    const place = folder()
+    writeFileSync(join(place, 'alice.txt.torrent'), 'precious')
+    const words = ['create', join(fixtures, 'alice.txt'), '--json']
+    const kept = await startIn(place, ...words).ended
+    expect([kept.code, kept.events.at(-1)?.code]).toEqual([1, 'ERR_STORAGE_EXISTS'])
+    expect(readFileSync(join(place, 'alice.txt.torrent'), 'utf8')).toBe('precious')
+    expect((await startIn(place, ...words, '-o', 'alice.txt.torrent').ended).code).toBe(0)
+    expect(readFileSync(join(place, 'alice.txt.torrent'), 'utf8')).toMatch(/^d/)
+    const nowhere = await run(...words, '-o', join(place, 'none', 'x.torrent'))
+    expect([nowhere.code, nowhere.events.at(-1)?.code]).toEqual([1, 'ERR_STORAGE_MISSING'])
   })
 
   test('info prints both hashes of a torrent and of a magnet', async () => {
