@@ -9,6 +9,7 @@ const stages = [
   ['interop', 'npm', ['run', '--silent', 'test:interop']],
   ['portable', 'node', ['.ci/test.mjs', 'rust', 'ts'], { BITLODE_SYS: 'portable' }],
   ['netsim', 'npm', ['run', '--silent', 'long', 'netsim', '--', '--seeds', '200']],
+  ['instructions', 'npm', ['run', '--silent', 'long', 'instructions']],
   ['kills', 'npm', ['run', '--silent', 'long', 'kills', '--', '--rounds', '20']],
   ['power', 'npm', ['run', '--silent', 'long', 'power', '--', '--rounds', '1']],
 ]
@@ -37,7 +38,7 @@ for (const [name, command, args, env] of stages) {
   }
   for (const key of Object.keys(sum)) sum[key] += count[key]
   table.push(
-    `${name.padEnd(9)} ${String(count.passed).padStart(5)} passed ${String(count.failed).padStart(3)} failed ${String(count.skipped).padStart(3)} skipped ${seconds.toFixed(0).padStart(5)} s`,
+    `${name.padEnd(12)} ${String(count.passed).padStart(5)} passed ${String(count.failed).padStart(3)} failed ${String(count.skipped).padStart(3)} skipped ${seconds.toFixed(0).padStart(5)} s`,
   )
 }
 process.stdout.write(`\n${table.join('\n')}\n${sum.passed} passed, ${sum.failed} failed\n`)
