@@ -20,6 +20,24 @@ pub enum WireError {
         /// Bytes given.
         got: u32,
     },
+    /// A message is longer than its type may be; known before any of its payload is kept.
+    #[error("message of {len} bytes, longer than {max}")]
+    TooLong {
+        /// The message's id, when it is known.
+        id: Option<u8>,
+        /// Bytes, id included.
+        len: u32,
+        /// The limit.
+        max: u32,
+    },
+    /// A field has a value that it may not have.
+    #[error("message with a `{field}` of {got}")]
+    Value {
+        /// The field, as its BEP names it.
+        field: &'static str,
+        /// The value.
+        got: u32,
+    },
     /// An extended handshake or metadata message is not valid bencoding.
     #[error("extended message: {0}")]
     Bencode(#[from] DecodeError),
@@ -38,7 +56,10 @@ impl Coded for WireError {
     fn code(&self) -> Code {
         match self {
             WireError::NotBitTorrent => Code::PeerHandshake,
-            WireError::Length { .. } | WireError::Trailing { .. } | WireError::Key(_) => Code::PeerProtocol,
+            WireError::Length { .. } | WireError::Trailing { .. } | WireError::Key(_) | WireError::Value { .. } => {
+                Code::PeerProtocol
+            }
+            WireError::TooLong { .. } => Code::PeerMsgTooLarge,
             WireError::Bencode(error) => error.code(),
         }
     }

@@ -68,7 +68,7 @@ impl ExtendedHandshake {
             }
         };
         out.begin_dict();
-        int(&mut out, "complete_ago", self.complete_ago);
+        int(&mut out, "complete_ago", self.complete_ago.map(planted));
         int(&mut out, "e", self.e.map(i64::from));
         bytes(&mut out, "ipv4", self.ipv4.map(|ip| ip.octets()).as_ref().map(|ip| &ip[..]));
         bytes(&mut out, "ipv6", self.ipv6.map(|ip| ip.octets()).as_ref().map(|ip| &ip[..]));
@@ -116,6 +116,17 @@ impl ExtendedHandshake {
         }
         Ok(shake)
     }
+}
+
+#[cfg(not(feature = "planted-bugs"))]
+fn planted(ago: i64) -> i64 {
+    ago
+}
+
+/// The planted bug: the sign is lost.
+#[cfg(feature = "planted-bugs")]
+fn planted(ago: i64) -> i64 {
+    ago.saturating_abs()
 }
 
 /// `m`: names that are text, numbers that are a byte.

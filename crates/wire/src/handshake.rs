@@ -1,6 +1,7 @@
 //! The 68 bytes that open every connection (BEP 3), and what their reserved bits mean (BEPs 5, 6, 10, 52).
 
 use crate::WireError;
+use crate::bytes::split;
 
 /// The first 20 bytes: a length and the protocol's name.
 const PSTR: &[u8; 20] = b"\x13BitTorrent protocol";
@@ -94,19 +95,20 @@ impl Handshake {
         if bytes.starts_with(PSTR) { Ok(()) } else { Err(WireError::NotBitTorrent) }
     }
 
+    /// Whether these bytes, of which there may be fewer than 20, are how a handshake starts.
+    pub fn is_prefix(bytes: &[u8]) -> bool {
+        PSTR.starts_with(bytes)
+    }
+
     /// Reads a handshake; reserved bits and peer id may be anything.
     pub fn parse(bytes: &[u8; Handshake::LEN]) -> Result<Handshake, WireError> {
         Handshake::check_prefix(bytes)?;
-        let (reserved, rest) = split::<8>(bytes.get(PSTR.len()..))?;
-        let (info_hash, rest) = split::<20>(Some(rest))?;
-        let (peer_id, _) = split::<20>(Some(rest))?;
+        let (_, rest) = split::<20>(bytes).ok_or(WireError::NotBitTorrent)?;
+        let (reserved, rest) = split::<8>(rest).ok_or(WireError::NotBitTorrent)?;
+        let (info_hash, rest) = split::<20>(rest).ok_or(WireError::NotBitTorrent)?;
+        let (peer_id, _) = split::<20>(rest).ok_or(WireError::NotBitTorrent)?;
         Ok(Handshake { reserved: Reserved(reserved), info_hash, peer_id })
     }
-}
-
-fn split<const N: usize>(bytes: Option<&[u8]>) -> Result<([u8; N], &[u8]), WireError> {
-    let (head, rest) = bytes.and_then(|b| b.split_first_chunk::<N>()).ok_or(WireError::NotBitTorrent)?;
-    Ok((*head, rest))
 }
 
 #[cfg(test)]

@@ -38,6 +38,12 @@ pub mod id {
     pub const ALLOWED_FAST: u8 = 17;
     /// BEP 10.
     pub const EXTENDED: u8 = 20;
+    /// BEP 52.
+    pub const HASH_REQUEST: u8 = 21;
+    /// BEP 52.
+    pub const HASHES: u8 = 22;
+    /// BEP 52.
+    pub const HASH_REJECT: u8 = 23;
 }
 
 /// Bytes in front of a PIECE's payload: length, id, piece, begin.
@@ -92,7 +98,8 @@ pub enum Message<'a> {
         /// The rest.
         payload: &'a [u8],
     },
-    /// A message of a type that we do not know. Its payload is not kept, so it cannot be sent.
+    /// A message of a type that we do not know; also one of the hash exchange, which [`crate::HashMessage`] reads. Its payload
+    /// is not kept, so it cannot be sent.
     Unknown {
         /// The message's id.
         id: u8,
@@ -302,7 +309,8 @@ fn reject_bytes(block: &BlockRef) -> [u8; 12] {
     block_bytes(&BlockRef { begin: block.len, len: block.begin, ..*block })
 }
 
-fn frame(out: &mut Vec<u8>, id: u8, parts: &[&[u8]]) {
+/// Appends a message in parts behind its length prefix.
+pub(crate) fn frame(out: &mut Vec<u8>, id: u8, parts: &[&[u8]]) {
     let len: usize = parts.iter().map(|part| part.len()).sum();
     out.reserve(len.saturating_add(5));
     out.extend_from_slice(&u32::try_from(len.saturating_add(1)).unwrap_or(u32::MAX).to_be_bytes());

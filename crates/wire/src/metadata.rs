@@ -39,7 +39,7 @@ impl<'a> MetadataMessage<'a> {
         let (kind, piece, total_size, data) = match *self {
             MetadataMessage::Request { piece } => (REQUEST, piece, None, &[][..]),
             MetadataMessage::Data { piece, total_size, data } => (DATA, piece, Some(total_size), data),
-            MetadataMessage::Reject { piece } => (REJECT, piece, None, &[][..]),
+            MetadataMessage::Reject { piece } => (REJECT, planted(piece), None, &[][..]),
             MetadataMessage::Unknown => return Vec::new(),
         };
         let mut out = Encoder::new();
@@ -69,6 +69,17 @@ impl<'a> MetadataMessage<'a> {
             _ => Ok(MetadataMessage::Unknown),
         }
     }
+}
+
+#[cfg(not(feature = "planted-bugs"))]
+fn planted(piece: u32) -> u32 {
+    piece
+}
+
+/// The planted bug: the piece is cut to 16 bits.
+#[cfg(feature = "planted-bugs")]
+fn planted(piece: u32) -> u32 {
+    piece & 0xffff
 }
 
 const REQUEST: i64 = 0;
