@@ -56,6 +56,11 @@ const tasks = {
     await setup()
     return node('test/long/cold.mjs', args)
   },
+  /** Eight torrents on two network threads. */
+  shards: async (args) => {
+    await setup()
+    return node('test/long/shards.mjs', args)
+  },
   /** Instructions per block against benches/instructions.json; --bless keeps what is counted. */
   instructions: async (args) => {
     await installPeers()
