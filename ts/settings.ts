@@ -79,8 +79,8 @@ export const SETTINGS = {
   messageGrace: { default: 15000, min: 1000, max: 600000, unit: 'milliseconds', public: false },
   /** Bytes per second at which a started message must come after `messageGrace`. */
   messageRate: { default: 256, min: 0, max: 1048576, unit: 'bytes per second', public: false },
-  /** Silence after which a peer is dropped. */
-  idleTimeout: { default: 120000, min: 10000, max: 3600000, unit: 'milliseconds', public: true },
+  /** Silence after which a peer is dropped. Others send a keep-alive after 100 to 120 seconds: one that was a little late on its way must not cost the connection. */
+  idleTimeout: { default: 150000, min: 10000, max: 3600000, unit: 'milliseconds', public: true },
   /** Silence of ours after which a keep-alive is sent. */
   keepAlive: { default: 100000, min: 5000, max: 3600000, unit: 'milliseconds', public: false },
   /** Bytes of a message whose type has no tighter limit (a bitfield may be as long as the torrent asks for). */
@@ -207,6 +207,8 @@ export const SETTINGS = {
   maxHashThreads: { default: 4, min: 1, max: 64, unit: 'count', public: true },
   /** How long pieces may take to come until as many are there as are hashed side by side: when it would be longer, each is hashed at once. Waiting saves three quarters of the hashing, which is much only when pieces come fast. */
   hashPatience: { default: 40, min: 0, max: 1000, unit: 'milliseconds', public: false },
+  /** Descriptors left free of connections and of the pool of files: for listening, trackers and state. */
+  reservedDescriptors: { default: 32, min: 0, max: 1024, unit: 'count', public: false },
   /** Threads that read and write files. */
   maxDiskThreads: { default: 4, min: 1, max: 64, unit: 'count', public: true },
   /** Bytes that one connection may move before the next one has its turn. */
@@ -318,7 +320,7 @@ export interface Settings {
   readonly connectTimeout?: number
   /** Until the peer's handshake must be complete. Milliseconds, 1000 to 120000. @default 10000 */
   readonly handshakeTimeout?: number
-  /** Silence after which a peer is dropped. Milliseconds, 10000 to 3600000. @default 120000 */
+  /** Silence after which a peer is dropped. Others send a keep-alive after 100 to 120 seconds: one that was a little late on its way must not cost the connection. Milliseconds, 10000 to 3600000. @default 150000 */
   readonly idleTimeout?: number
   /** Requests of a peer that wait to be answered; more are rejected. Announced as `reqq`. A number, 1 to 2000. @default 500 */
   readonly maxQueuedRequests?: number

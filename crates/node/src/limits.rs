@@ -45,6 +45,7 @@ pub fn swarm(settings: &Settings) -> bitlode_swarm::Limits {
         request_timeout: settings.request_timeout,
         snub_after: settings.snub_timeout,
         reject_backoff: settings.reject_backoff,
+        reject_retry: settings.reject_retry,
         rejects: settings.max_rejects,
         endgame_copies: settings.endgame_copies,
         urgent: settings.max_urgent_pieces,

@@ -159,8 +159,9 @@ settings! {
     message_grace "messageGrace": Duration = 15 * SECOND, SECOND => 10 * MINUTE; Milliseconds Inner;
     /// Bytes per second at which a started message must come after `messageGrace`.
     message_rate "messageRate": u32 = 256, 0 => MIB; BytesPerSecond Inner;
-    /// Silence after which a peer is dropped.
-    idle_timeout "idleTimeout": Duration = 120 * SECOND, 10 * SECOND => HOUR; Milliseconds Public;
+    /// Silence after which a peer is dropped. Others send a keep-alive after 100 to 120 seconds: one that was a little late
+    /// on its way must not cost the connection.
+    idle_timeout "idleTimeout": Duration = 150 * SECOND, 10 * SECOND => HOUR; Milliseconds Public;
     /// Silence of ours after which a keep-alive is sent.
     keep_alive "keepAlive": Duration = 100 * SECOND, 5 * SECOND => HOUR; Milliseconds Inner;
 
@@ -303,6 +304,8 @@ settings! {
     /// How long pieces may take to come until as many are there as are hashed side by side: when it would be longer, each
     /// is hashed at once. Waiting saves three quarters of the hashing, which is much only when pieces come fast.
     hash_patience "hashPatience": Duration = 40, 0 => SECOND; Milliseconds Inner;
+    /// Descriptors left free of connections and of the pool of files: for listening, trackers and state.
+    reserved_descriptors "reservedDescriptors": u32 = 32, 0 => 1_024; Count Inner;
     /// Threads that read and write files.
     max_disk_threads "maxDiskThreads": u16 = 4, 1 => 64; Count Public;
     /// Bytes that one connection may move before the next one has its turn.

@@ -170,7 +170,7 @@ impl Swarm {
         peer.window.block(now, len, now.since(request.at), ceiling, &self.limits);
         peer.requests.progressed(now);
         peer.snubbed = false;
-        peer.rejects = 0;
+        peer.forgive();
         let arrival = self.picker.as_mut().map_or(Arrival::Duplicate, |picker| picker.arrived(key, block));
         #[cfg(feature = "planted-bugs")]
         let arrival = self.planted_duplicate(key, block, arrival);
@@ -233,28 +233,33 @@ impl Swarm {
 
     pub(crate) fn on_reject(&mut self, now: Time, key: PeerKey, block: BlockRef) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        let open = peer.requests.take(block).is_some();
-        if !open && peer.cancelled > 0 {
-            peer.cancelled -= 1;
+        let Some(request) = peer.requests.take(block) else {
+            if peer.cancelled > 0 {
+                peer.cancelled -= 1;
+                return;
+            }
+            peer.stray_rejects = peer.stray_rejects.saturating_add(1);
+            if peer.stray_rejects >= self.limits.rejects {
+                self.close(now, key, Reason::Rejects);
+            }
             return;
-        }
-        // Rejects that follow a choke are what BEP 6 asks for.
-        if !peer.choking || !open {
-            peer.rejects = peer.rejects.saturating_add(1);
+        };
+        self.promised = self.promised.saturating_sub(1);
+        // Rejects after a choke are what BEP 6 asks for. Transmission sends them before it; then the choke makes up for them.
+        if !peer.choking {
+            peer.rejected(now, request.at, &self.limits);
             peer.avoid(now, block.piece, &self.limits);
             if let Some(picker) = &mut self.picker {
                 picker.disown(key);
             }
         }
         let many = peer.rejects >= self.limits.rejects;
-        if open {
-            self.promised = self.promised.saturating_sub(1);
-            #[cfg(feature = "planted-bugs")]
-            if self.has_bug(Bug::RejectIgnored) {
-                return self.note(key);
-            }
-            self.released(key, block);
+        self.next_tick = self.next_tick.min(peer.retry_at(&self.limits));
+        #[cfg(feature = "planted-bugs")]
+        if self.has_bug(Bug::RejectIgnored) {
+            return self.note(key);
         }
+        self.released(key, block);
         if many {
             return self.close(now, key, Reason::Rejects);
         }
@@ -339,6 +344,10 @@ impl Swarm {
         let mut snubbed = Vec::new();
         for peer in self.peers.values_mut() {
             peer.avoid.retain(|(_, until)| now < *until);
+            if peer.retry_at(&self.limits) <= now {
+                // It has nothing else for us: better a further reject than a peer that waits.
+                peer.avoid.clear();
+            }
             let silence = peer.requests.silence(now);
             let old = if peer.choking && silence >= soon {
                 peer.requests.take_newest(0)

@@ -44,9 +44,11 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// A request that is older is asked of others in any case; a peer silent for that long is snubbed (60 s).
     pub snub_after: Duration,
-    /// How long a peer is not asked for a piece after it rejected a block of it (10 s).
+    /// How long a peer is not asked for a piece after it rejected a block of it (10 s), while it has others.
     pub reject_backoff: Duration,
-    /// Rejects in a row until a peer is closed (50).
+    /// How long a peer that rejected all it could be asked for is left alone (1 s); doubles up to `reject_backoff`.
+    pub reject_retry: Duration,
+    /// Rejects in a row until a peer is closed (50); several requests that were rejected together count as one.
     pub rejects: u32,
     /// Copies of one block asked for at the same time in the end game (3).
     pub endgame_copies: u32,

@@ -55,6 +55,10 @@ impl Swarm {
         let Some(peer) = self.peers.get_mut(&key).filter(|peer| !peer.choking) else { return };
         peer.choking = true;
         peer.current = None;
+        if peer.rejects > 0 {
+            peer.forgive();
+            peer.avoid.clear();
+        }
         let fast = peer.fast;
         if let Some(picker) = &mut self.picker {
             picker.disown(key);

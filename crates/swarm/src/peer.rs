@@ -19,6 +19,8 @@ use crate::uploads::Uploads;
 const MINUTE: Duration = Duration::from_secs(60);
 /// Pieces that a peer is not asked for at the same time; the oldest gives way.
 const AVOID: usize = 64;
+/// Doublings of `Limits::reject_retry`, at most.
+const DOUBLINGS: u32 = 16;
 /// A connection that lasted this long was of use even without a block.
 const LASTING: Duration = Duration::from_secs(60);
 
@@ -82,7 +84,11 @@ pub(crate) struct Peer {
     pub(crate) reserved: u32,
     /// It waits in the line for memory or work.
     pub(crate) hungry: bool,
+    /// Rejects in a row: of requests that went out after the one before. A queue that is rejected at once counts once.
     pub(crate) rejects: u32,
+    pub(crate) rejected_at: Time,
+    /// Rejects in a row of what it was never asked for.
+    pub(crate) stray_rejects: u32,
     /// Cancelled requests whose REJECT may still come.
     pub(crate) cancelled: u32,
     pub(crate) trust: Trust,
@@ -159,6 +165,8 @@ impl Peer {
             reserved: 0,
             hungry: false,
             rejects: 0,
+            rejected_at: now,
+            stray_rejects: 0,
             cancelled: 0,
             trust: Trust::default(),
             unrequested: 0,
@@ -223,7 +231,8 @@ impl Peer {
     }
 
     pub(crate) fn ceiling(&self, limits: &Limits) -> u32 {
-        self.reqq.min(limits.requests_max).max(1)
+        // Transmission rejects the request that would fill the queue that it announces.
+        self.reqq.saturating_sub(1).min(limits.requests_max).max(1)
     }
 
     /// It rejected a block of this piece: it is not asked for the piece for a while.
@@ -236,6 +245,29 @@ impl Peer {
         if self.current == Some(piece) {
             self.current = None;
         }
+    }
+
+    /// It rejected something that went out at `asked`, without a choke so far.
+    pub(crate) fn rejected(&mut self, now: Time, asked: Time, limits: &Limits) {
+        if self.rejects == 0 || asked >= self.rejected_at {
+            self.rejects = self.rejects.saturating_add(1);
+            self.rejected_at = now;
+        }
+        self.window.rejected(now, self.requests.len(), limits);
+    }
+
+    /// It answered, or choked us: whatever it rejected before is no sign of anything.
+    pub(crate) fn forgive(&mut self) {
+        (self.rejects, self.stray_rejects) = (0, 0);
+    }
+
+    /// When a peer that has rejected all that it could be asked for is asked again.
+    pub(crate) fn retry_at(&self, limits: &Limits) -> Time {
+        if self.rejects == 0 || self.requests.len() > 0 {
+            return Time::NEVER;
+        }
+        let doubled = limits.reject_retry.saturating_mul(1 << (self.rejects - 1).min(DOUBLINGS));
+        self.rejected_at + doubled.min(limits.reject_backoff)
     }
 
     /// One more extended handshake; says whether that is too many.

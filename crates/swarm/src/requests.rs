@@ -158,6 +158,16 @@ impl Window {
         *self = Window { size: 1, ..Window::new(now, limits) };
     }
 
+    /// The peer rejected a request and `open` are left: what it holds is what it takes. With none left it is sounded out
+    /// with a single one.
+    pub(crate) fn rejected(&mut self, now: Time, open: u32, limits: &Limits) {
+        if open == 0 {
+            return self.collapse(now, limits);
+        }
+        self.size = self.size.min(open);
+        self.doubling = false;
+    }
+
     /// A block came, `round_trip` after it was asked for. `ceiling` is what the peer will queue.
     pub(crate) fn block(&mut self, now: Time, bytes: u64, round_trip: Duration, ceiling: u32, limits: &Limits) {
         let floor = limits.requests_floor.max(1);

@@ -304,7 +304,8 @@ impl Swarm {
         self.dial(now);
         let ticks = self.promised > 0 || !self.hungry.is_empty() || self.wants_metadata();
         if ticks && self.next_tick == Time::NEVER && !self.peers.is_empty() {
-            self.next_tick = now + TICK;
+            let retries = self.peers.values().map(|peer| peer.retry_at(&self.limits)).filter(|at| *at > now);
+            self.next_tick = retries.fold(now + TICK, Time::min);
         }
         let rechokes = self.running && (self.interested > 0 || self.unchoked > 0);
         if rechokes && self.next_rechoke == Time::NEVER {

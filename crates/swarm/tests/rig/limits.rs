@@ -25,6 +25,7 @@ pub fn limits() -> Limits {
         request_timeout: secs(20),
         snub_after: secs(60),
         reject_backoff: secs(10),
+        reject_retry: secs(1),
         rejects: 50,
         endgame_copies: 3,
         urgent: 256,
