@@ -18,6 +18,8 @@ pub(crate) struct OpenPiece {
     piece: PieceIndex,
     len: u32,
     blocks: Vec<Block>,
+    /// Blocks that come from outside: all but padding.
+    count: u32,
     /// Blocks still wanted.
     missing: u32,
     /// Blocks in memory, and when the oldest of them came.
@@ -43,6 +45,8 @@ enum Block {
     Moving,
     /// In its place on disk, unverified.
     Spilled,
+    /// Nothing but padding: zeros, which are read back without the disk.
+    Pad,
 }
 
 /// When blocks leave memory before their piece is complete.
@@ -59,11 +63,19 @@ pub(crate) enum Spill {
 
 impl OpenPiece {
     pub(crate) fn new(layout: &Layout, piece: PieceIndex) -> OpenPiece {
-        let count = layout.blocks_in(piece);
+        let mut blocks: Vec<Block> = (0..layout.blocks_in(piece)).map(|_| Block::Wanted).collect();
+        let pads = layout.pad_blocks(piece);
+        let count = blocks.len().saturating_sub(pads.len()) as u32;
+        for number in pads {
+            if let Some(slot) = blocks.get_mut(number as usize) {
+                *slot = Block::Pad;
+            }
+        }
         OpenPiece {
             piece,
             len: layout.piece_len(piece),
-            blocks: (0..count).map(|_| Block::Wanted).collect(),
+            blocks,
+            count,
             missing: count,
             held: 0,
             oldest: Time::NEVER,
@@ -87,7 +99,7 @@ impl OpenPiece {
 
     /// No block is here any more, and no job is out.
     pub(crate) fn is_empty(&self) -> bool {
-        !self.busy && self.missing as usize == self.blocks.len()
+        !self.busy && self.missing == self.count
     }
 
     /// When the oldest block in memory came; `NEVER` when there is none.

@@ -549,6 +549,11 @@ impl Store {
                 // without having written it. So nothing since the last good barrier is believed, read back or synced
                 // again: it is fetched anew.
                 pieces.append(&mut self.claims.unsynced);
+                pieces.retain(|piece| {
+                    let nowhere = self.info.layout.is_padding(*piece);
+                    self.claims.unsynced.extend(nowhere.then_some(*piece));
+                    !nowhere
+                });
                 pieces.into_iter().for_each(|piece| self.unhave(piece));
                 self.distrust(0..u32::MAX);
                 self.barrier_asked = false;
@@ -586,7 +591,8 @@ impl Store {
     }
 
     fn unhave(&mut self, piece: PieceIndex) {
-        if self.claims.lost(piece) {
+        // What is nothing but padding is on no disk, and cannot be lost or fetched.
+        if !self.info.layout.is_padding(piece) && self.claims.lost(piece) {
             self.completed = false;
             self.out.push_back(StoreOutput::Unhave { piece });
         }

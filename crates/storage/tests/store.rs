@@ -672,46 +672,86 @@ fn a_check_waits_for_the_writes_that_are_out() {
     assert_eq!(rig.checked().unwrap().count(), 2);
 }
 
-#[test]
-fn pads_are_zeros_that_are_never_on_disk() {
-    let (piece, a, b) = (32 * 1024usize, 40_000usize, 30_000usize);
-    let pad = 2 * piece - a;
+/// File `a`, padding, file `b`; pieces of 32 KiB.
+fn padded(a: usize, pad: usize, b: usize) -> Content {
     let mut bytes = vec![7; a];
     bytes.resize(a + pad, 0);
     bytes.resize(a + pad + b, 9);
-    let hashes: Vec<u8> = bytes.chunks(piece).flat_map(bitlode_hash::sha1).collect();
+    let hashes: Vec<u8> = bytes.chunks(32 * 1024).flat_map(bitlode_hash::sha1).collect();
     let mut raw = format!(
         "d5:filesld6:lengthi{a}e4:pathl1:aeed4:attr1:p6:lengthi{pad}e4:pathl4:.pad1:0eed6:lengthi{b}e4:pathl1:beee\
-         4:name1:t12:piece lengthi{piece}e6:pieces{}:",
+         4:name1:t12:piece lengthi32768e6:pieces{}:",
         hashes.len()
     )
     .into_bytes();
     raw.extend(hashes);
     raw.push(b'e');
-    let content = Content::parse(&raw, bytes);
-    for pressure in [false, true] {
-        let disk = MemoryDisk::default();
-        let mut rig = opened(&content, &disk);
-        for piece in 0..3 {
-            for block in content.blocks(piece) {
-                rig.give(block);
+    Content::parse(&raw, bytes)
+}
+
+#[test]
+fn pads_are_zeros_that_are_never_on_disk_and_whose_blocks_need_not_come() {
+    // The third layout begins a piece with padding, and ends it within a block.
+    for (content, count) in [(padded(40_000, 25_536, 30_000), 5), (padded(40_000, 25_536 + 20_000, 10_000), 4)] {
+        let layout = &content.info.layout;
+        let blocks: Vec<BlockRef> = (0..content.pieces()).flat_map(|piece| content.blocks(piece)).collect();
+        let is_pad = |block: &BlockRef| layout.pad_blocks(block.piece).contains(&block.number());
+        assert_eq!(blocks.iter().filter(|block| !is_pad(block)).count(), count);
+        for (pressure, pads) in [(false, false), (true, false), (false, true), (true, true)] {
+            let disk = MemoryDisk::default();
+            let mut rig = opened(&content, &disk);
+            for block in blocks.iter().rev().filter(|block| pads || !is_pad(block)) {
+                rig.give(*block);
                 if pressure {
                     rig.go(StoreInput::Pressure);
                 }
             }
             rig.settle();
+            assert!(rig.is_completed());
+            assert_eq!((rig.pool.in_use(), rig.lost()), (0, Vec::new()));
+            assert_eq!(disk.names(View::Cached), ["t/a", "t/b"]);
+            assert_files(&content, &disk, View::Durable);
+            rig.go(StoreInput::Check);
+            assert!(rig.checked().unwrap().is_full());
+            rig.take();
+            let block = content.blocks(1)[0];
+            rig.go(StoreInput::Read { id: 1, blocks: vec![block] });
+            let StoreOutput::ReadDone { chunks, .. } = &rig.said[0] else { panic!("{:?}", rig.said) };
+            assert_eq!(&*chunks[0].1, content.of(block));
         }
-        assert!(rig.is_completed());
-        assert_eq!(disk.names(View::Cached), ["t/a", "t/b"]);
-        assert_files(&content, &disk, View::Durable);
-        rig.go(StoreInput::Check);
-        assert!(rig.checked().unwrap().is_full());
-        rig.take();
-        let block = content.blocks(1)[0];
-        rig.go(StoreInput::Read { id: 1, blocks: vec![block] });
-        let StoreOutput::ReadDone { chunks, .. } = &rig.said[0] else { panic!("{:?}", rig.said) };
-        assert_eq!(&*chunks[0].1, content.of(block));
     }
+}
+
+#[test]
+fn row_19_a_wrong_piece_keeps_its_padding_and_wants_the_rest_again() {
+    let (content, disk) = (padded(40_000, 25_536, 30_000), MemoryDisk::default());
+    let mut rig = opened(&content, &disk);
+    let block = content.blocks(1)[0];
+    for (byte, verified) in [(1, vec![]), (7, vec![1])] {
+        let data = rig.chunk_of(&[vec![byte; 7_232], vec![0; 9_152]].concat());
+        rig.go(StoreInput::Block { block, data });
+        assert_eq!(rig.verified(), verified);
+    }
+    assert!(rig.said.iter().any(|said| matches!(said, StoreOutput::Failed { piece: PieceIndex(1) })));
+}
+
+#[test]
+fn row_77_a_piece_of_nothing_but_padding_is_had_from_the_start_and_outlives_a_failed_sync() {
+    let (content, disk) = (padded(32_768, 65_536, 32_768), MemoryDisk::default());
+    let mut rig = rig(&content, &disk, DOWNLOAD);
+    rig.go(StoreInput::Open);
+    assert_eq!(rig.checked().unwrap().iter().map(|piece| piece.0).collect::<Vec<_>>(), [1, 2]);
+    rig.give_piece(0);
+    disk.fail("sync", 1, Fault::Io);
+    rig.go(StoreInput::Barrier);
+    assert_eq!((rig.stopped(), rig.unhad()), (Some(Code::StorageIo), vec![0]));
+    rig.go(StoreInput::Retry);
+    rig.give_piece(0);
+    rig.give_piece(3);
+    assert!(rig.is_completed());
+    let mut durable = rig.durable();
+    durable.sort_unstable();
+    assert_eq!(durable, [0, 1, 2, 3]);
 }
 
 #[test]

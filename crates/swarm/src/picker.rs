@@ -26,13 +26,15 @@ enum Block {
     Free,
     Asked(PeerKey),
     Held(PeerKey),
+    /// Nothing but padding: storage knows it (BEP 47).
+    Pad,
 }
 
 #[derive(Debug)]
 struct Open {
     blocks: Vec<Block>,
     free: u32,
-    /// Blocks that are not held.
+    /// Blocks that are to come: neither held nor padding.
     missing: u32,
     /// No free block lies before it.
     front: usize,
@@ -87,6 +89,8 @@ pub(crate) struct Picker {
     wanted: Bitfield,
     had: Bitfield,
     wanted_had: u32,
+    /// Pieces of nothing but padding: no peer is needed for them.
+    padding: Bitfield,
     rarity: Rarity,
     /// Peers that have everything.
     seeds: u32,
@@ -102,8 +106,13 @@ pub(crate) struct Picker {
 impl Picker {
     pub(crate) fn new(info: Arc<Info>, had: Bitfield) -> Picker {
         let pieces = info.layout.piece_count();
+        let mut padding = Bitfield::none(pieces);
+        for piece in info.layout.pad_pieces() {
+            padding.set(piece);
+        }
         let mut picker = Picker {
             info,
+            padding,
             wanted: Bitfield::all(pieces),
             wanted_had: had.count(),
             had,
@@ -142,9 +151,9 @@ impl Picker {
         self.wanted_had == self.wanted.count()
     }
 
-    /// Whether the piece is wanted and not had.
+    /// Whether the piece is wanted, not had, and can be fetched.
     pub(crate) fn is_useful(&self, piece: PieceIndex) -> bool {
-        self.wanted.has(piece) && !self.had.has(piece)
+        self.wanted.has(piece) && !self.had.has(piece) && !self.padding.has(piece)
     }
 
     pub(crate) fn is_listed(&self, piece: PieceIndex) -> bool {
@@ -280,7 +289,7 @@ impl Picker {
                 cancel.retain(|other| *other != key);
             }
             Block::Free => open.free = open.free.saturating_sub(1),
-            Block::Held(_) => return Arrival::Duplicate,
+            Block::Held(_) | Block::Pad => return Arrival::Duplicate,
         }
         *state = Block::Held(key);
         open.missing = open.missing.saturating_sub(1);
@@ -296,7 +305,7 @@ impl Picker {
         let open = self.open.get_mut(&piece)?;
         let asked = open.blocks.iter().enumerate().find_map(|(number, block)| match block {
             Block::Asked(by) => Some((number, *by)),
-            Block::Free | Block::Held(_) => None,
+            Block::Free | Block::Held(_) | Block::Pad => None,
         });
         let (number, by) = asked?;
         *open.blocks.get_mut(number)? = Block::Held(key);
@@ -507,8 +516,14 @@ impl Picker {
     }
 
     fn open_piece(&mut self, piece: PieceIndex) {
-        let count = self.info.layout.blocks_in(piece);
-        let blocks = vec![Block::Free; count as usize];
+        let mut blocks = vec![Block::Free; self.info.layout.blocks_in(piece) as usize];
+        let mut count = blocks.len() as u32;
+        for number in self.info.layout.pad_blocks(piece) {
+            if let Some(block) = blocks.get_mut(number as usize) {
+                *block = Block::Pad;
+                count = count.saturating_sub(1);
+            }
+        }
         let back = blocks.len();
         let open = Open { blocks, free: count, missing: count, front: 0, back, owner: None, alone: None };
         self.open.insert(piece, open);
@@ -573,7 +588,7 @@ impl Open {
     fn senders(&self) -> Vec<PeerKey> {
         let held = self.blocks.iter().filter_map(|block| match block {
             Block::Held(by) => Some(*by),
-            Block::Free | Block::Asked(_) => None,
+            Block::Free | Block::Asked(_) | Block::Pad => None,
         });
         held.collect::<BTreeSet<_>>().into_iter().collect()
     }

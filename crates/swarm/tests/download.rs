@@ -8,7 +8,7 @@ use std::time::Duration;
 use bitlode_base::{BLOCK_LEN, Bitfield, Time};
 use bitlode_swarm::{Input, Reason, SwarmEvent};
 use bitlode_wire::{ExtendedHandshake, Message, OwnedMessage};
-use rig::{Rig, block, limits, piece, torrent};
+use rig::{Rig, block, limits, piece, torrent, torrent_of};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -216,16 +216,71 @@ fn copies_of_a_block_are_bounded() {
 }
 
 #[test]
-fn a_rejected_piece_is_not_asked_of_the_same_peer_at_once() {
-    let mut rig = Rig::new(torrent(4 * MIB, 1 << 20));
-    let peer = rig.seed_peer(1);
+fn a_rejected_piece_is_not_asked_of_the_same_peer_while_it_has_others() {
+    let mut rig = Rig::new(torrent(40 * MIB, 1 << 20));
+    let peer = rig.seed_peer(MIB);
     let first = rig.open(peer)[0];
     rig.say(peer, Message::Reject(first));
     let asked = |rig: &Rig| rig.told(peer).requests.iter().filter(|(_, block)| *block == first).count();
     rig.run(secs(9));
     assert_eq!(asked(&rig), 1);
+    assert!(rig.have() > 5, "the others come meanwhile");
     let other = rig.peer_with([first.piece.0]);
     assert!(rig.blocks_asked(other).contains(&first), "another peer gets it");
+}
+
+#[test]
+fn the_only_source_is_asked_again_a_second_after_it_rejected_all_and_then_less_often() {
+    let mut rig = Rig::new(torrent(MIB, 1 << 20));
+    let peer = rig.seed_peer(MIB);
+    rig.bot(peer).rejects = true;
+    rig.run(secs(60));
+    let mut rounds: Vec<Time> = rig.told(peer).requests.iter().map(|(at, _)| *at).collect();
+    assert_eq!(rounds.iter().filter(|at| **at == rounds[0]).count(), 8);
+    rounds.dedup();
+    assert_eq!(rig.told(peer).requests.len(), rounds.len() + 7, "then one by one");
+    let waits: Vec<u64> = rounds.windows(2).map(|pair| pair[1].since(pair[0]).as_millis() as u64).collect();
+    let about = [1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000, 10_000];
+    assert_eq!(waits.len(), about.len(), "{waits:?}");
+    assert!(waits.iter().zip(about).all(|(wait, about)| (about..about + 100).contains(wait)), "{waits:?}");
+    // It comes round, and is soon asked for as much as it gives.
+    rig.bot(peer).rejects = false;
+    assert!(rig.complete(secs(12)));
+}
+
+#[test]
+fn rejects_before_a_choke_cost_nothing_however_many() {
+    let mut rig = Rig::new(torrent(256 * MIB, 1 << 20));
+    let peer = rig.seed_peer(80 * MIB);
+    rig.run(secs(1));
+    let open = rig.open(peer);
+    assert!(open.len() > 50, "more than rejects in a row are allowed: {}", open.len());
+    for block in &open {
+        rig.say(peer, Message::Reject(*block));
+    }
+    rig.choke(peer);
+    assert_eq!(rig.closed(peer), None);
+    rig.run(Duration::from_millis(100));
+    rig.say(peer, Message::Unchoke);
+    let again = rig.open(peer);
+    assert_eq!(again.len(), 8);
+    assert!(again.iter().all(|block| open.iter().any(|before| before.piece == block.piece)), "the same pieces go on");
+    assert!(rig.complete(secs(10)));
+}
+
+#[test]
+fn a_peer_that_rejects_what_its_queue_does_not_hold_is_asked_for_no_more_than_that() {
+    let mut rig = Rig::new(torrent(64 * MIB, 1 << 20));
+    let peer = rig.seed_peer(MIB);
+    rig.run(secs(2));
+    let open = rig.open(peer);
+    let asked = rig.told(peer).requests.len();
+    for block in open.iter().rev().take(3) {
+        rig.say(peer, Message::Reject(*block));
+    }
+    assert_eq!(rig.open(peer), open[..open.len() - 3]);
+    assert_eq!(rig.told(peer).requests.len(), asked, "nothing new before a block has come");
+    assert!(rig.complete(secs(80)));
 }
 
 #[test]
@@ -456,4 +511,35 @@ fn the_same_seed_gives_the_same_requests() {
         peers.iter().map(|key| rig.told(*key).requests.clone()).collect::<Vec<Vec<(Time, _)>>>()
     };
     assert_eq!(play(), play());
+}
+
+#[test]
+fn blocks_of_nothing_but_padding_are_never_asked_for() {
+    // 40,000 bytes of content and padding up to the border; a piece of padding before content; one of content only.
+    let lengths = [40_000, -25_536, -50_000, 15_536, 65_536];
+    let mut rig = Rig::new(torrent_of(&lengths, 64 << 10));
+    let (first, second) = (rig.seed_peer(MIB), rig.seed_peer(MIB));
+    assert!(rig.complete(secs(10)));
+    let mut asked = rig.blocks_asked(first);
+    asked.extend(rig.blocks_asked(second));
+    let whole = |piece, numbers: std::ops::Range<u32>| numbers.map(move |number| block(piece, number));
+    assert!(asked.into_iter().eq(whole(0, 0..3).chain(whole(1, 3..4)).chain(whole(2, 0..4))));
+    assert_eq!(rig.swarm.snapshot().downloaded, 8 * 16 * KIB);
+}
+
+#[test]
+fn a_piece_of_nothing_but_padding_keeps_nobody_busy() {
+    let info = torrent_of(&[16_384, -200_000, 12_992], 16 << 10);
+    let pads: Vec<u32> = info.layout.pad_pieces().map(|piece| piece.0).collect();
+    assert_eq!(pads, (1..13).collect::<Vec<_>>());
+    let mut have = Bitfield::none(14);
+    pads.iter().for_each(|piece| assert!(have.set(bitlode_base::PieceIndex(*piece))));
+    // Storage knows them without a byte, and when it does not, as when their hashes are wrong, nobody is asked.
+    for (have, completes) in [(have, true), (Bitfield::none(14), false)] {
+        let mut rig = Rig::with(info.clone(), have, limits());
+        let peer = rig.seed_peer(MIB);
+        assert_eq!(rig.complete(secs(100)), completes);
+        assert_eq!(rig.told(peer).requests.len(), 2);
+        assert_eq!(rig.told(peer).messages.last(), Some(&OwnedMessage::NotInterested));
+    }
 }

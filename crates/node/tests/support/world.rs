@@ -42,6 +42,35 @@ impl Content {
         let info = Info::parse(&create.info().unwrap(), &limits::metainfo(&Settings::default())).unwrap();
         Content { info: Arc::new(info), files }
     }
+
+    /// The same with padding behind each file, up to a piece border (BEP 47).
+    pub(crate) fn padded(seed: u64, piece_length: u32, lengths: &[u64]) -> Content {
+        let mut choice = Choice::new(seed);
+        let name = format!("padded-{seed}");
+        let (mut files, mut listed, mut all) = (Vec::new(), String::new(), Vec::new());
+        for (number, len) in lengths.iter().enumerate() {
+            let bytes: Vec<u8> = (0..*len).map(|_| choice.next() as u8).collect();
+            all.extend_from_slice(&bytes);
+            let file = format!("file-{number}");
+            listed += &format!("d6:lengthi{len}e4:pathl{}ee", string(&file));
+            files.push((format!("{name}/{file}"), bytes));
+            let pad = all.len().next_multiple_of(piece_length as usize) - all.len();
+            if pad > 0 {
+                listed += &format!("d4:attr1:p6:lengthi{pad}e4:pathl4:.pad{}ee", string(&pad.to_string()));
+                all.resize(all.len() + pad, 0);
+            }
+        }
+        let pieces: Vec<u8> = all.chunks(piece_length as usize).flat_map(sha1).collect();
+        let head = format!("d5:filesl{listed}e4:name{}12:piece lengthi{piece_length}e", string(&name));
+        let raw = [head.as_bytes(), format!("6:pieces{}:", pieces.len()).as_bytes(), &pieces, b"e"].concat();
+        let info = Info::parse(&raw, &limits::metainfo(&Settings::default())).unwrap();
+        Content { info: Arc::new(info), files }
+    }
+}
+
+/// `text` as a bencoded string.
+fn string(text: &str) -> String {
+    format!("{}:{text}", text.len())
 }
 
 /// One node with its disk and what it said.
@@ -71,6 +100,8 @@ pub(crate) struct World {
     /// Jobs that are not run while the disks stand still.
     pub(crate) stuck: Option<VecDeque<(usize, TorrentId, Job)>>,
     pub(crate) evicted: Vec<CarrierId>,
+    /// What strangers were told: carriers that are no node's.
+    heard: BTreeMap<(usize, CarrierId), Vec<u8>>,
 }
 
 impl World {
@@ -172,6 +203,22 @@ impl World {
         let candidate = Candidate { addr: self.hosts[other].addr, source: Source::Manual };
         self.hosts[host].node.add_candidates(self.now, id, &[candidate]).unwrap();
         self.settle();
+    }
+
+    /// Someone who is no node connects to a host.
+    pub(crate) fn stranger(&mut self, host: usize) -> CarrierId {
+        let carrier = self.carrier(host);
+        let addr = SocketAddr::from(([192, 0, 2, 1], 40_000 + carrier.0 as u16));
+        self.hosts[host].node.incoming(self.now, carrier, addr);
+        self.heard.insert((host, carrier), Vec::new());
+        carrier
+    }
+
+    /// A stranger says something; gives what it hears until all is still.
+    pub(crate) fn say(&mut self, host: usize, carrier: CarrierId, bytes: &[u8]) -> Vec<u8> {
+        self.bytes.entry((host, carrier)).or_default().extend(bytes);
+        self.settle();
+        self.heard.get_mut(&(host, carrier)).map(std::mem::take).unwrap_or_default()
     }
 
     pub(crate) fn state(&mut self, host: usize, id: TorrentId) -> State {
@@ -297,6 +344,8 @@ impl World {
             }
             if let Some(far) = self.ends.get(&(host, carrier)) {
                 self.bytes.entry(*far).or_default().extend(&bytes);
+            } else if let Some(heard) = self.heard.get_mut(&(host, carrier)) {
+                heard.extend(&bytes);
             }
             self.hosts[host].node.sent(self.now, carrier, bytes.len());
         }

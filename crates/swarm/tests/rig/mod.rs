@@ -46,6 +46,19 @@ pub fn private_torrent(total: u64, piece_length: u32) -> Arc<Info> {
     info(total, piece_length, "7:privatei1e")
 }
 
+/// A v1 torrent of files of these lengths; a negative one is padding (BEP 47).
+pub fn torrent_of(lengths: &[i64], piece_length: u32) -> Arc<Info> {
+    let total: u64 = lengths.iter().map(|len| len.unsigned_abs()).sum();
+    let pieces = total.div_ceil(u64::from(piece_length)) as usize;
+    let mut raw = "d5:filesl".to_owned();
+    for (number, len) in lengths.iter().enumerate() {
+        raw += if *len < 0 { "d4:attr1:p6:length" } else { "d6:length" };
+        raw += &format!("i{}e4:pathl1:{}ee", len.unsigned_abs(), char::from(b'a' + number as u8));
+    }
+    raw += &format!("e4:name1:a12:piece lengthi{piece_length}e6:pieces{}:{}e", pieces * 20, "x".repeat(pieces * 20));
+    Arc::new(Info::parse(raw.as_bytes(), &metainfo_limits()).unwrap())
+}
+
 fn info(total: u64, piece_length: u32, extra: &str) -> Arc<Info> {
     let pieces = total.div_ceil(u64::from(piece_length)) as usize;
     let mut raw = format!("d6:lengthi{total}e4:name1:a12:piece lengthi{piece_length}e6:pieces{}:", pieces * 20);
@@ -388,7 +401,9 @@ impl Rig {
                 let had = self.swarm.have().is_some_and(|had| had.has(block.piece));
                 assert!(!had, "a block of a piece that is had was kept");
                 let info = self.info.clone().expect("metadata");
-                if held.len() as u32 == info.layout.blocks_in(block.piece) {
+                let pads = info.layout.pad_blocks(block.piece);
+                assert!(!pads.contains(&block.number()), "padding was fetched");
+                if held.len() + pads.len() == info.layout.blocks_in(block.piece) as usize {
                     let right = self.held.remove(&block.piece).expect("held").values().all(|good| *good);
                     later.push(Input::Freed { slabs: self.memory.remove(&block.piece).unwrap_or(0) });
                     let piece = block.piece;

@@ -1,0 +1,102 @@
+//! A node and a stranger that asks it for blocks.
+
+mod support;
+
+use bitlode_base::{BlockRef, PieceIndex};
+use bitlode_node::{COUNTERS, Counter, Fact};
+use bitlode_session::{CarrierId, Settings};
+use bitlode_wire::{Handshake, Message, Reserved};
+use support::{Content, World};
+
+/// A stranger that a host with all the content has let in.
+fn guest(world: &mut World, host: usize, content: &Content) -> CarrierId {
+    let stranger = world.stranger(host);
+    let info_hash = content.info.hashes.v1.unwrap();
+    let hello = Handshake { reserved: Reserved::NONE.with_fast(), info_hash, peer_id: [7; 20] };
+    let mut bytes = hello.encode().to_vec();
+    Message::HaveNone.encode(&mut bytes);
+    Message::Interested.encode(&mut bytes);
+    let heard = world.say(host, stranger, &bytes);
+    assert!(frames(&heard[68..]).contains(&vec![1]), "an UNCHOKE");
+    stranger
+}
+
+/// The bodies of messages.
+fn frames(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut out = Vec::new();
+    while let Some((len, rest)) = bytes.split_first_chunk() {
+        let (body, behind) = rest.split_at(u32::from_be_bytes(*len) as usize);
+        out.push(body.to_vec());
+        bytes = behind;
+    }
+    out
+}
+
+fn ask(world: &mut World, host: usize, stranger: CarrierId, blocks: &[BlockRef]) -> Vec<Vec<u8>> {
+    let mut bytes = Vec::new();
+    blocks.iter().for_each(|block| Message::Request(*block).encode(&mut bytes));
+    frames(&world.say(host, stranger, &bytes))
+}
+
+fn piece(block: BlockRef, data: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    Message::Piece { piece: block.piece, begin: block.begin, data }.encode(&mut out);
+    out.split_off(4)
+}
+
+fn uploaded(world: &World, host: usize, id: bitlode_session::TorrentId) -> f64 {
+    let mut counters = [0.0; COUNTERS];
+    assert!(world.hosts[host].node.counters(id, &mut counters));
+    counters[Counter::Uploaded as usize]
+}
+
+#[test]
+fn one_request_is_answered_by_one_piece_however_long_it_is() {
+    let content = Content::new(1, 256 * 1024, &[600_000]);
+    let all = &content.files[0].1;
+    let mut world = World::default();
+    let host = world.host(Settings::default());
+    let seed = world.seed(host, 1, &content);
+    let stranger = guest(&mut world, host, &content);
+    let block = |piece, begin, len| BlockRef { piece: PieceIndex(piece), begin, len };
+    // The longest that is served, odd ones, and usual ones between.
+    let blocks =
+        [block(0, 0, 131_072), block(1, 7, 40_001), block(0, 16_384, 16_384), block(2, 0, 75_712), block(0, 5, 1)];
+    let want = |block: &BlockRef| {
+        let at = block.piece.0 as usize * 256 * 1024 + block.begin as usize;
+        piece(*block, &all[at..at + block.len as usize])
+    };
+    let answers = ask(&mut world, host, stranger, &blocks);
+    assert!(answers.iter().eq(blocks.iter().map(want).collect::<Vec<_>>().iter()), "{} messages", answers.len());
+    let sum: u32 = blocks.iter().map(|block| block.len).sum();
+    assert_eq!(uploaded(&world, host, seed), f64::from(sum));
+    // One more byte is too long, and rejected (BEP 6).
+    let answers = ask(&mut world, host, stranger, &[block(0, 0, 131_073)]);
+    assert_eq!(answers.iter().map(|body| body[0]).collect::<Vec<_>>(), [16]);
+    assert_eq!(world.hosts[host].pool.in_use(), 0);
+}
+
+#[test]
+fn padding_is_never_asked_for_and_served_as_zeros() {
+    // 40,000 bytes leave two and a half blocks of the first 64 KiB, 65,536 none, 1 nearly four.
+    let content = Content::padded(1, 64 * 1024, &[40_000, 65_536, 1, 70_000]);
+    let mut world = World::default();
+    let (a, b) = (world.host(Settings::default()), world.host(Settings::default()));
+    let seed = world.seed(a, 1, &content);
+    let leech = world.leech(b, 1, &content);
+    world.meet(b, leech, a);
+    let completed = |world: &mut World| world.hosts[b].facts.iter().any(|fact| matches!(fact, Fact::Completed { .. }));
+    assert!(world.run(60, completed), "{:?}", world.hosts[b].facts);
+    assert!(world.has(b, &content));
+    assert_eq!(world.state(b, leech).verified_bytes, 175_537);
+    // Blocks that hold content come whole, those that hold none not at all.
+    let blocks = 3 + 4 + 1 + 4 + 1;
+    assert_eq!(uploaded(&world, a, seed), f64::from(blocks * 16_384));
+    // Those who do not know padding ask for it.
+    let stranger = guest(&mut world, a, &content);
+    let pad = BlockRef { piece: PieceIndex(0), begin: 3 * 16_384, len: 16_384 };
+    let mixed = BlockRef { piece: PieceIndex(2), begin: 0, len: 32_768 };
+    let mut bytes = vec![0; 32_768];
+    bytes[0] = content.files[2].1[0];
+    assert_eq!(ask(&mut world, a, stranger, &[pad, mixed]), [piece(pad, &[0; 16_384]), piece(mixed, &bytes)]);
+}
