@@ -6,7 +6,7 @@ import { bytes, count, line, percent, rate, span } from './format.ts'
 export type Report =
   | { event: 'ready'; [key: string]: unknown }
   | { event: 'progress'; verified: number; total: number; rate: number; peers: number; [key: string]: unknown }
-  | { event: 'warning'; code: string; message: string }
+  | { event: 'warning'; code: string; message: string; tracker?: string | null }
   | { event: 'done'; [key: string]: unknown }
   | { event: 'error'; code: string; message: string }
   | { event: 'closed' }

@@ -72,14 +72,17 @@ async function withClient(context: Context, act: (client: Client) => Promise<voi
     signal: interrupt.signal,
   })
   const client = await opening.finally(() => clearTimeout(waiting))
+  let finished = false
   try {
     await act(client)
+    finished = true
   } catch (error) {
     if (!interrupt.signal.aborted) throw error
   } finally {
     await client.close()
     output.end()
-    output.say({ event: 'closed' })
+    const unfinished = args.command === 'download' && interrupt.code !== null && !finished
+    output.say({ event: 'closed' }, unfinished ? 'stopped: the same command goes on from here' : null)
   }
 }
 
@@ -93,7 +96,10 @@ function announceReady({ output }: Context, client: Client, torrent: Torrent, do
 }
 
 function watchTrouble({ output }: Context, client: Client, torrent: Torrent): void {
-  client.on('warned', ({ code, message }) => output.say({ event: 'warning', code, message }))
+  client.on('warned', ({ code, message, tracker }) => {
+    const text = tracker === null ? undefined : `warning: ${line(tracker)}: ${line(message)} (${code})`
+    output.say({ event: 'warning', code, message, tracker }, text)
+  })
   for (const warning of torrent.warnings)
     output.say({ event: 'warning', code: 'ERR_METAINFO_INVALID', message: warning })
 }
