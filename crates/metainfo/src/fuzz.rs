@@ -1,7 +1,7 @@
-//! The bodies of the fuzz targets `metainfo` and `names`, here so that a corpus can be replayed without a fuzzer. Each
+//! The bodies of the fuzz targets `metainfo`, `metainfo_v2`, `magnet` and `names`, here so that a corpus can be replayed without a fuzzer. Each
 //! panics where a promise is broken.
 
-#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -9,6 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use bitlode_base::{FileIndex, PieceIndex};
 use bitlode_bencode::Encoder;
 
+use crate::edit::Edit;
 use crate::info::Info;
 use crate::layout::Layout;
 use crate::limits::Limits;
@@ -35,8 +36,8 @@ const LIMITS: Limits = Limits {
     renames: 50,
 };
 
-/// A .torrent file, an info dictionary or a magnet link: whatever parses has pieces and files that fit each other, safe
-/// names, and comes back the same.
+/// A .torrent file or an info dictionary: whatever parses has pieces and files that fit each other and safe names, and
+/// an edit leaves its info dictionary alone.
 pub fn metainfo(data: &[u8]) {
     #[cfg(feature = "planted-bugs")]
     planted_metainfo(data);
@@ -45,11 +46,42 @@ pub fn metainfo(data: &[u8]) {
         assert!(metainfo.trackers.iter().all(|tier| !tier.is_empty()));
         assert!(metainfo.trackers.iter().flatten().count() <= LIMITS.trackers);
         assert!(metainfo.web_seeds.len() <= LIMITS.web_seeds && metainfo.nodes.len() <= LIMITS.nodes);
+        check_edit(data, &metainfo);
     }
     if let Ok(info) = Info::parse(data, &LIMITS) {
         assert_eq!(*info.raw, *data);
         check_info(&info);
     }
+}
+
+/// The parts of a v2 or hybrid torrent, a byte 255 between them: `file tree`, `piece layers`, and the rest of the info
+/// dictionary behind `file tree` when it is there.
+pub fn metainfo_v2(data: &[u8]) {
+    #[cfg(feature = "planted-bugs")]
+    planted_metainfo_v2(data);
+    let mut parts = data.split(|byte| *byte == 255);
+    let mut part = || parts.next().filter(|part| !part.is_empty());
+    let (tree, layers, rest) = (part().unwrap_or(b"de"), part().unwrap_or(b"de"), part());
+    let plain = b"12:meta versioni2e4:name1:n12:piece lengthi16384e";
+    let info = [b"d9:file tree", tree, rest.unwrap_or(plain), b"e"].concat();
+    let file = [b"d4:info", &info[..], b"12:piece layers", layers, b"e"].concat();
+    if let Ok(metainfo) = Metainfo::parse(&file, &LIMITS) {
+        check_info(&metainfo.info);
+        let (layout, verifier) = (&metainfo.info.layout, &metainfo.info.verifier);
+        let known = verifier.files().iter().all(|file| file.pieces < 2 || file.layer.is_some());
+        if metainfo.info.hashes.v2.is_some() && known {
+            let padding = |piece: &u32| layout.is_padding(PieceIndex(*piece));
+            let pieces = (0..layout.piece_count().min(64)).filter(|piece| !padding(piece));
+            pieces.for_each(|piece| assert!(verifier.v2(PieceIndex(piece)).is_some(), "piece {piece}"));
+        }
+        check_edit(&file, &metainfo);
+    }
+}
+
+/// A magnet link: whatever parses comes back the same.
+pub fn magnet(data: &[u8]) {
+    #[cfg(feature = "planted-bugs")]
+    planted_magnet(data);
     if let Ok(text) = std::str::from_utf8(data)
         && let Ok(magnet) = Magnet::parse(text, &LIMITS)
     {
@@ -88,6 +120,28 @@ pub fn names(data: &[u8]) {
     if let Ok(info) = Info::parse(&out.finish(), &LIMITS) {
         check_info(&info);
     }
+}
+
+/// An edit that changes nothing gives the same bytes; one that changes everything leaves the rest as it is.
+fn check_edit(data: &[u8], metainfo: &Metainfo) {
+    let wide = Limits { file_bytes: usize::MAX, tokens: u32::MAX, ..LIMITS };
+    let same = Edit::default().apply(data, &LIMITS).unwrap();
+    assert!(data.starts_with(&same));
+    let edit = Edit {
+        trackers: Some(vec![vec!["http://a/".to_owned(), "udp://b:1".to_owned()]]),
+        web_seeds: Some(vec!["http://w/".to_owned()]),
+        nodes: Some(vec![("h".to_owned(), 1)]),
+        comment: Some(Some("c".to_owned())),
+        created_by: Some(None),
+        creation_date: Some(None),
+    };
+    let edited = edit.apply(data, &LIMITS).unwrap();
+    let again = Metainfo::parse(&edited, &wide).unwrap();
+    assert_eq!((&again.info.raw, again.info.hashes), (&metainfo.info.raw, metainfo.info.hashes));
+    assert_eq!((again.trackers, again.web_seeds), (edit.trackers.clone().unwrap(), edit.web_seeds.clone().unwrap()));
+    assert_eq!((again.comment.as_deref(), again.created_by, again.creation_date), (Some("c"), None, None));
+    assert_eq!((again.nodes.len(), &again.signatures, &again.similar), (1, &metainfo.signatures, &metainfo.similar));
+    assert_eq!(edit.apply(&edited, &wide), Ok(edited));
 }
 
 fn check_info(info: &Info) {
@@ -152,6 +206,24 @@ fn planted_metainfo(data: &[u8]) {
         let table = [0u8; 250];
         let at = usize::from(rest.first().copied().unwrap_or_default());
         assert!(table[at] == 0);
+    }
+}
+
+/// A subtraction that trusts the order of two bytes, behind a rare start.
+#[cfg(feature = "planted-bugs")]
+fn planted_metainfo_v2(data: &[u8]) {
+    if let Some([long, short, ..]) = data.strip_prefix(b"d1:") {
+        assert!(long.checked_sub(*short).is_some() || *short < 128, "planted");
+    }
+}
+
+/// A percent sign that is trusted to have two digits behind it, behind a rare start.
+#[cfg(feature = "planted-bugs")]
+fn planted_magnet(data: &[u8]) {
+    if let Some(rest) = data.strip_prefix(b"magnet:?kt=")
+        && let Some(at) = rest.iter().position(|byte| *byte == b'%')
+    {
+        assert!(rest.len() > at + 2, "planted");
     }
 }
 

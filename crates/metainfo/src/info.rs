@@ -6,6 +6,7 @@ use bitlode_base::{FileIndex, PieceIndex};
 use bitlode_bencode::{Dict, Value, Warnings, decode};
 use bitlode_hash::{InfoHashes, merkle, sha1, sha256};
 
+use crate::charset::Charset;
 use crate::error::MetainfoError;
 use crate::layers;
 use crate::layout::{File, Layout};
@@ -35,6 +36,15 @@ pub struct Info {
     pub verifier: Verifier,
     /// `source`: what some trackers add to make an info-hash their own.
     pub source: Option<String>,
+    /// `update-url`: where a newer version of the torrent may be (BEP 39). Nothing asks there by itself.
+    pub update_url: Option<String>,
+    /// `ssl-cert`: the certificate, in PEM, that signs those of all peers. Such a torrent is not downloaded in the clear
+    /// by clients that know the key.
+    pub ssl_cert: Option<String>,
+    /// `similar`: info-hashes of torrents that may share files (BEP 38).
+    pub similar: Vec<[u8; 20]>,
+    /// `collections`: what the torrent belongs to (BEP 38).
+    pub collections: Vec<String>,
     /// What was accepted although it is not right.
     pub warnings: Vec<Warning>,
 }
@@ -43,12 +53,17 @@ impl Info {
     /// Parses an info dictionary as `ut_metadata` delivers it: nothing may stand behind it (BEP 9).
     pub fn parse(raw_info: &[u8], limits: &Limits) -> Result<Info, MetainfoError> {
         let document = decode(raw_info, limits.bencode())?;
-        let mut info = Info::from_value(document.root(), Layers::FromPeers, limits)?;
+        let mut info = Info::from_value(document.root(), Layers::FromPeers, Charset::default(), limits)?;
         info.warnings.extend(key_warnings(document.warnings()));
         Ok(info)
     }
 
-    pub(crate) fn from_value(value: Value<'_>, layers: Layers<'_>, limits: &Limits) -> Result<Info, MetainfoError> {
+    pub(crate) fn from_value(
+        value: Value<'_>,
+        layers: Layers<'_>,
+        charset: Charset,
+        limits: &Limits,
+    ) -> Result<Info, MetainfoError> {
         let dict = value.as_dict().ok_or(MetainfoError::Missing { key: "info" })?;
         let version = dict.get(b"meta version").and_then(Value::as_int).unwrap_or(1);
         if !(1..=2).contains(&version) {
@@ -56,9 +71,9 @@ impl Info {
         }
         let is_v2 = version == 2;
         let is_v1 = !is_v2 || dict.get(b"pieces").is_some();
-        let name = name(dict, limits)?;
+        let mut name = name(dict, charset, limits)?;
         let piece_length = piece_length(dict, is_v2, limits)?;
-        let tree = if is_v2 { Some(v2::tree(dict, piece_length, limits)?) } else { None };
+        let tree = if is_v2 { Some(v2::tree(dict, piece_length, charset, limits)?) } else { None };
         let mut warnings = Vec::new();
 
         let mut hashes: Vec<FileHashes> = Vec::new();
@@ -73,7 +88,7 @@ impl Info {
             }
         }
         let (mut layout, verifier, single) = if is_v1 {
-            let mut own = v1::files(dict, limits)?;
+            let mut own = v1::files(dict, charset, limits)?;
             let pieces = own.total.div_ceil(u64::from(piece_length));
             let count = check_pieces(pieces, limits)?;
             if let Some(tree) = tree {
@@ -94,6 +109,8 @@ impl Info {
             // BEP 52: a tree of one file at the top is a torrent of that file, without a directory.
             let single = match files.as_mut_slice() {
                 [only] if paths.node(only.node).is_some_and(|node| node.depth == 1) => {
+                    // `name` is only advice; the file's own name stands in the tree.
+                    name = paths.component(only.node).to_name();
                     only.node = NodeId::ROOT;
                     true
                 }
@@ -121,7 +138,11 @@ impl Info {
             layout,
             private: dict.get(b"private").and_then(Value::as_int) == Some(1),
             verifier,
-            source: dict.get(b"source").and_then(Value::as_bytes).map(text),
+            source: dict.get(b"source").and_then(Value::as_bytes).map(|bytes| charset.decode(bytes).into_owned()),
+            update_url: dict.get(b"update-url").and_then(Value::as_bytes).map(text),
+            ssl_cert: dict.get(b"ssl-cert").and_then(Value::as_bytes).map(text),
+            similar: similar(dict),
+            collections: collections(dict, charset),
             warnings,
         })
     }
@@ -171,6 +192,18 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// The info-hashes of `similar`; what is none is left out.
+pub(crate) fn similar(dict: Dict<'_>) -> Vec<[u8; 20]> {
+    let list = dict.get(b"similar").and_then(Value::as_list).into_iter().flatten();
+    list.filter_map(|hash| <[u8; 20]>::try_from(hash.as_bytes()?).ok()).collect()
+}
+
+/// The names of `collections`.
+pub(crate) fn collections(dict: Dict<'_>, charset: Charset) -> Vec<String> {
+    let list = dict.get(b"collections").and_then(Value::as_list).into_iter().flatten();
+    list.filter_map(|name| Some(charset.decode(name.as_bytes()?).into_owned())).collect()
+}
+
 /// What the decoder says about dictionary keys.
 pub(crate) fn key_warnings(found: Warnings) -> impl Iterator<Item = Warning> {
     let at = found.first_at.unwrap_or(0);
@@ -179,11 +212,11 @@ pub(crate) fn key_warnings(found: Warnings) -> impl Iterator<Item = Warning> {
     unsorted.into_iter().chain(duplicate)
 }
 
-fn name(dict: Dict<'_>, limits: &Limits) -> Result<Name, MetainfoError> {
+fn name(dict: Dict<'_>, charset: Charset, limits: &Limits) -> Result<Name, MetainfoError> {
     let utf8 = dict.get(b"name.utf-8").and_then(Value::as_str).map(str::as_bytes).filter(|name| !name.is_empty());
     let bytes = utf8.or_else(|| dict.get(b"name").and_then(Value::as_bytes));
     let bytes = bytes.ok_or(MetainfoError::Missing { key: "name" })?;
-    Ok(Name::new(bytes, limits.name_bytes))
+    Ok(Name::decoded(charset.decode(bytes), limits.name_bytes))
 }
 
 fn piece_length(dict: Dict<'_>, is_v2: bool, limits: &Limits) -> Result<u32, MetainfoError> {

@@ -3,7 +3,8 @@
 //! * [`Metainfo`] is a .torrent file, [`Info`] its info dictionary, as a file or as peers sent it (BEP 3, 9, 52).
 //! * [`Layout`] maps pieces to files and back, [`Verifier`] holds what pieces are checked against.
 //! * [`Name`] and [`Info::disk_path`] are the only source of names on disk: decoded once, made safe for every system.
-//! * [`Magnet`] reads and writes magnet links; [`create`] writes .torrent files (v1).
+//! * [`Magnet`] reads and writes magnet links; [`create`] writes .torrent files, [`Edit`]
+//!   changes what stands around their info dictionary.
 //!
 //! Everything is bounded by [`Limits`], which the caller gives.
 #![cfg_attr(
@@ -11,7 +12,9 @@
     deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used)
 )]
 
+mod charset;
 pub mod create;
+mod edit;
 mod error;
 pub mod fuzz;
 mod info;
@@ -29,12 +32,13 @@ mod v2;
 mod verifier;
 mod warning;
 
+pub use edit::Edit;
 pub use error::{MagnetError, MetainfoError};
 pub use info::Info;
 pub use layout::{Attr, File, Layout, Span};
 pub use limits::Limits;
 pub use magnet::Magnet;
-pub use metainfo::Metainfo;
+pub use metainfo::{Metainfo, Signature};
 pub use name::{Name, safe_name};
 pub use path::Component;
 pub use verifier::{FileHashes, Verifier};

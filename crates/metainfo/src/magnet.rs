@@ -26,11 +26,17 @@ pub struct Magnet {
     pub nodes: Vec<(String, u16)>,
     /// `xs`: where a .torrent file is (http and https).
     pub sources: Vec<String>,
+    /// `as`: where the .torrent file or its content may be had otherwise (http and https).
+    pub acceptable: Vec<String>,
+    /// `xl`: bytes of the content, as the link says.
+    pub length: Option<u64>,
+    /// `kt`: words to search for.
+    pub keywords: Vec<String>,
     /// `so`: the files to download, by index, pad files counted (BEP 53); empty for all. Nothing here is expanded.
     pub select: Vec<RangeInclusive<u32>>,
-    /// Parameters that mean nothing to us, decoded, in order; they are written back.
+    /// Parameters that mean nothing to us, and values that are not usable, decoded, in order; they are written back.
     pub other: Vec<(String, String)>,
-    /// Trackers, web seeds, peers and nodes that were dropped: beyond a limit, or not usable.
+    /// Trackers, web seeds, sources, peers and nodes that were dropped, because there are more than the limit.
     pub dropped: usize,
 }
 
@@ -62,25 +68,46 @@ impl Magnet {
                 _ => key.as_str(),
             };
             let text = || decode(value);
-            match base {
-                "" => {}
-                "xt" => magnet.topic(&text(), &mut v1, &mut v2)?,
+            let m = &mut magnet;
+            // What is not usable is kept as it is: whoever gets the link from us may know better.
+            let read = match base {
+                "" if pair.is_empty() => continue,
+                "xt" => {
+                    m.topic(&text(), &mut v1, &mut v2)?;
+                    continue;
+                }
                 // Forms write a space as `+`; a real plus is `%2B`.
-                "dn" => magnet.name = magnet.name.take().or_else(|| Some(decode(&value.replace('+', " ")))),
-                "tr" => {
-                    add(&mut magnet.trackers, url::clean(&text(), url::TRACKER), limits.trackers, &mut magnet.dropped)
+                "dn" => m.name.is_none().then(|| {
+                    m.name = Some(decode(&value.replace('+', " ")));
+                    true
+                }),
+                "tr" => url::clean(&text(), url::TRACKER).map(|url| add(&mut m.trackers, url, limits.trackers)),
+                "ws" => url::clean(&text(), url::WEB).map(|url| add(&mut m.web_seeds, url, limits.web_seeds)),
+                "xs" => url::clean(&text(), url::WEB).map(|url| add(&mut m.sources, url, limits.web_seeds)),
+                "as" => url::clean(&text(), url::WEB).map(|url| add(&mut m.acceptable, url, limits.web_seeds)),
+                "x.pe" => host_port(&text()).map(|peer| add(&mut m.peers, peer, limits.magnet_peers)),
+                "dht" => host_port(&text()).map(|node| add(&mut m.nodes, node, limits.nodes)),
+                "so" => select(&text(), limits.files).map(|ranges| {
+                    m.select.extend(ranges);
+                    true
+                }),
+                "xl" => text().parse().ok().filter(|_| m.length.is_none()).map(|length| {
+                    m.length = Some(length);
+                    true
+                }),
+                "kt" => {
+                    m.keywords.extend(value.split('+').filter(|word| !word.is_empty()).map(decode));
+                    continue;
                 }
-                "ws" => {
-                    add(&mut magnet.web_seeds, url::clean(&text(), url::WEB), limits.web_seeds, &mut magnet.dropped)
+                _ => {
+                    m.other.push((key, text()));
+                    continue;
                 }
-                "x.pe" => add(&mut magnet.peers, host_port(&text()), limits.magnet_peers, &mut magnet.dropped),
-                "dht" => add(&mut magnet.nodes, host_port(&text()), limits.nodes, &mut magnet.dropped),
-                "so" => magnet.select.extend(select(&text(), limits.files)),
-                "xs" => match url::clean(&text(), url::WEB) {
-                    Some(url) => add(&mut magnet.sources, Some(url), limits.web_seeds, &mut magnet.dropped),
-                    None => magnet.other.push((key, text())),
-                },
-                _ => magnet.other.push((key, text())),
+            };
+            match read {
+                Some(kept) => m.dropped = m.dropped.saturating_add(usize::from(!kept)),
+                None if base == "dn" => m.other.push((base.to_owned(), decode(&value.replace('+', " ")))),
+                None => m.other.push((base.to_owned(), text())),
             }
         }
         if v1.is_some() || v2.is_some() {
@@ -127,6 +154,7 @@ impl fmt::Display for Magnet {
         self.trackers.iter().for_each(|url| out.escaped("tr", url));
         self.web_seeds.iter().for_each(|url| out.escaped("ws", url));
         self.sources.iter().for_each(|url| out.escaped("xs", url));
+        self.acceptable.iter().for_each(|url| out.escaped("as", url));
         for (key, list) in [("x.pe", &self.peers), ("dht", &self.nodes)] {
             for (host, port) in list {
                 let v6 = host.contains(':');
@@ -140,6 +168,12 @@ impl fmt::Display for Magnet {
                 (start, end) => format!("{start}-{end}"),
             });
             out.raw("so", &ranges.collect::<Vec<_>>().join(","));
+        }
+        if let Some(length) = self.length {
+            out.raw("xl", &length.to_string());
+        }
+        if !self.keywords.is_empty() {
+            out.raw("kt", &self.keywords.iter().map(|word| escape(word, "")).collect::<Vec<_>>().join("+"));
         }
         self.other.iter().for_each(|(key, value)| out.escaped(&escape(key, ""), value));
         f.write_str(&out.0)
@@ -182,12 +216,14 @@ fn strip_scheme(link: &str) -> Option<&str> {
     })
 }
 
-fn add<T: PartialEq>(list: &mut Vec<T>, item: Option<T>, limit: usize, dropped: &mut usize) {
-    match item {
-        Some(item) if list.contains(&item) => {}
-        Some(item) if list.len() < limit => list.push(item),
-        _ => *dropped = dropped.saturating_add(1),
+/// Adds what is not there yet; false if there are as many as may be.
+fn add<T: PartialEq>(list: &mut Vec<T>, item: T, limit: usize) -> bool {
+    let known = list.contains(&item);
+    let room = known || list.len() < limit;
+    if room && !known {
+        list.push(item);
     }
+    room
 }
 
 /// Percent-decodes; a `%` without two hexadecimal digits stays, bytes that are not UTF-8 become U+FFFD.
@@ -270,11 +306,11 @@ fn host_port(text: &str) -> Option<(String, u16)> {
     fits.then(|| (host.to_owned(), port))
 }
 
-/// The ranges of `so` below `files`; nothing if there is a character that has no business there, and without the tokens
-/// that are broken.
-fn select(text: &str, files: u32) -> Vec<RangeInclusive<u32>> {
+/// The ranges of `so` below `files`, without the tokens that are broken; nothing if there is a character that has no
+/// business there.
+fn select(text: &str, files: u32) -> Option<Vec<RangeInclusive<u32>>> {
     if !text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b',' | b'-')) {
-        return Vec::new();
+        return None;
     }
     let range = |token: &str| {
         let (start, end) = token.split_once('-').unwrap_or((token, token));
@@ -287,5 +323,5 @@ fn select(text: &str, files: u32) -> Vec<RangeInclusive<u32>> {
         };
         (start <= end).then_some(start..=end)
     };
-    text.split(',').filter_map(range).collect()
+    Some(text.split(',').filter_map(range).collect())
 }

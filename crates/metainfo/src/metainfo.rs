@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use bitlode_bencode::{Dict, Value, decode_prefix};
 
+use crate::charset::Charset;
 use crate::error::MetainfoError;
-use crate::info::{Info, Layers, key_warnings, text};
+use crate::info::{self, Info, Layers, key_warnings, text};
 use crate::limits::Limits;
 use crate::url;
 use crate::warning::Warning;
@@ -28,8 +29,31 @@ pub struct Metainfo {
     pub created_by: Option<String>,
     /// Seconds since 1970.
     pub creation_date: Option<i64>,
+    /// `encoding`: the character set of names that are not UTF-8.
+    pub encoding: Option<String>,
+    /// Seeds of the other kind, `httpseeds` (BEP 17). Kept, not used.
+    pub http_seeds: Vec<String>,
+    /// Torrents that may share files, here and in the info dictionary (BEP 38).
+    pub similar: Vec<[u8; 20]>,
+    /// What the torrent belongs to, here and in the info dictionary (BEP 38).
+    pub collections: Vec<String>,
+    /// Who vouches for the info dictionary (BEP 35). Nothing is checked.
+    pub signatures: Vec<Signature>,
     /// What was accepted although it is not right.
     pub warnings: Vec<Warning>,
+}
+
+/// A signature over the info dictionary (BEP 35), as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// Who signed: a name like `com.example`.
+    pub signer: String,
+    /// The signer's certificate, X.509 in DER, where it is given.
+    pub certificate: Option<Vec<u8>>,
+    /// `info`: more that was signed, as bencoding.
+    pub info: Option<Vec<u8>>,
+    /// The signature.
+    pub signature: Vec<u8>,
 }
 
 impl Metainfo {
@@ -39,7 +63,9 @@ impl Metainfo {
         let (document, used) = decode_prefix(bytes, limits.bencode())?;
         let root = document.root().as_dict().ok_or(MetainfoError::Missing { key: "info" })?;
         let info = root.get(b"info").ok_or(MetainfoError::Missing { key: "info" })?;
-        let info = Info::from_value(info, Layers::InFile(root.get(b"piece layers")), limits)?;
+        let encoding = root.get(b"encoding").and_then(Value::as_bytes);
+        let charset = encoding.map(Charset::named).unwrap_or_default();
+        let info = Info::from_value(info, Layers::InFile(root.get(b"piece layers")), charset, limits)?;
 
         let mut warnings: Vec<Warning> = key_warnings(document.warnings()).collect();
         if used < bytes.len() {
@@ -60,12 +86,20 @@ impl Metainfo {
         }
         let readable = |utf8: &[u8], plain: &[u8]| {
             let bytes = root.get(utf8).and_then(Value::as_bytes).or_else(|| root.get(plain).and_then(Value::as_bytes));
-            bytes.map(text)
+            bytes.map(|bytes| charset.decode(bytes).into_owned())
         };
+        let (mut similar, mut collections) = (info.similar.clone(), info.collections.clone());
+        similar.extend(info::similar(root));
+        collections.extend(info::collections(root, charset));
         Ok(Metainfo {
             comment: readable(b"comment.utf-8", b"comment"),
             created_by: readable(b"created by.utf-8", b"created by"),
             creation_date: root.get(b"creation date").and_then(Value::as_int),
+            encoding: encoding.map(text),
+            http_seeds: http_seeds(root, limits.web_seeds),
+            similar,
+            collections,
+            signatures: signatures(root),
             info: Arc::new(info),
             trackers,
             web_seeds,
@@ -146,6 +180,26 @@ fn web_seeds(root: Dict<'_>, many: bool, limit: usize) -> (Vec<String>, usize) {
         }
     }
     (seeds, dropped)
+}
+
+fn http_seeds(root: Dict<'_>, limit: usize) -> Vec<String> {
+    let list = root.get(b"httpseeds").and_then(Value::as_list).into_iter().flatten();
+    list.filter_map(|url| url::clean(&text(url.as_bytes()?), url::WEB)).take(limit).collect()
+}
+
+fn signatures(root: Dict<'_>) -> Vec<Signature> {
+    let signers = root.get(b"signatures").and_then(Value::as_dict);
+    let read = |(signer, value): (&[u8], Value<'_>)| {
+        let bytes = |key: &[u8]| value.get(key).and_then(Value::as_bytes).map(<[u8]>::to_vec);
+        let info = value.get(b"info").map(|info| info.span().to_vec());
+        Some(Signature {
+            signer: text(signer),
+            certificate: bytes(b"certificate"),
+            info,
+            signature: bytes(b"signature")?,
+        })
+    };
+    signers.into_iter().flat_map(|signers| signers.iter().filter_map(read)).collect()
 }
 
 fn nodes(root: Dict<'_>, limit: usize) -> (Vec<(String, u16)>, usize) {

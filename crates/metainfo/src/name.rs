@@ -5,16 +5,21 @@ use std::borrow::Cow;
 /// A name as the torrent has it and as the disk gets it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Name {
-    /// Decoded once as UTF-8; bytes that are not became U+FFFD.
+    /// Decoded once as UTF-8, or as the .torrent's `encoding` says; bytes that are neither became U+FFFD.
     pub original: String,
     /// Safe as one component of a path on Linux, macOS and Windows.
     pub safe: String,
 }
 
 impl Name {
-    /// Decodes `bytes` and makes a name of at most `max` bytes of them.
+    /// Decodes `bytes` as UTF-8 and makes a name of at most `max` bytes of them.
     pub fn new(bytes: &[u8], max: usize) -> Name {
-        let original = String::from_utf8_lossy(bytes).into_owned();
+        Name::decoded(String::from_utf8_lossy(bytes), max)
+    }
+
+    /// A name of at most `max` bytes.
+    pub(crate) fn decoded(original: Cow<'_, str>, max: usize) -> Name {
+        let original = original.into_owned();
         let safe = safe_name(&original, max).into_owned();
         Name { original, safe }
     }

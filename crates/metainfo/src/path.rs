@@ -3,6 +3,7 @@
 //! A torrent may have half a million files, and a hostile one a hundred directories above each; so a path is a chain of
 //! 28-byte nodes from a file up to the root, siblings share their parents, and all text stands in one string.
 
+use crate::charset::Charset;
 use crate::error::MetainfoError;
 use crate::limits::Limits;
 use crate::name::{Name, safe_name};
@@ -10,7 +11,7 @@ use crate::name::{Name, safe_name};
 /// One component of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Component<'a> {
-    /// As in the torrent; bytes that are not UTF-8 became U+FFFD.
+    /// As in the torrent; bytes that are neither UTF-8 nor what its `encoding` says became U+FFFD.
     pub original: &'a str,
     /// As on disk.
     pub safe: &'a str,
@@ -53,12 +54,18 @@ struct Text {
 pub(crate) struct Paths {
     nodes: Vec<Node>,
     text: String,
+    charset: Charset,
 }
 
 impl Paths {
+    /// No nodes yet; names that are not UTF-8 are in `charset`.
+    pub(crate) fn new(charset: Charset) -> Paths {
+        Paths { charset, ..Paths::default() }
+    }
+
     /// Adds a component below `parent`.
     pub(crate) fn push(&mut self, parent: NodeId, bytes: &[u8], limits: &Limits) -> Result<NodeId, MetainfoError> {
-        let decoded = String::from_utf8_lossy(bytes);
+        let decoded = self.charset.decode(bytes);
         let safe = safe_name(&decoded, limits.name_bytes);
         let (above, depth) = self.node(parent).map_or((0, 0), |node| (node.bytes, node.depth));
         let depth = depth.saturating_add(1);
@@ -147,13 +154,17 @@ impl Paths {
 const TOO_MUCH_TEXT: MetainfoError = MetainfoError::Invalid { key: "path", why: "the names are too long together" };
 
 /// Adds whole paths; directories that a path shares with the one before it are not added again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct PathBuilder {
     pub(crate) paths: Paths,
     chain: Vec<NodeId>,
 }
 
 impl PathBuilder {
+    pub(crate) fn new(charset: Charset) -> PathBuilder {
+        PathBuilder { paths: Paths::new(charset), chain: Vec::new() }
+    }
+
     /// Adds the path of a file. Two files never share their last node.
     pub(crate) fn add(&mut self, components: &[&[u8]], limits: &Limits) -> Result<NodeId, MetainfoError> {
         let Some((name, directories)) = components.split_last() else {

@@ -2,6 +2,7 @@
 
 use bitlode_bencode::{Dict, Value};
 
+use crate::charset::Charset;
 use crate::error::MetainfoError;
 use crate::layout::{Attr, File};
 use crate::limits::Limits;
@@ -17,9 +18,9 @@ pub(crate) struct Files {
 }
 
 /// Reads `files` or `length`.
-pub(crate) fn files(info: Dict<'_>, limits: &Limits) -> Result<Files, MetainfoError> {
+pub(crate) fn files(info: Dict<'_>, charset: Charset, limits: &Limits) -> Result<Files, MetainfoError> {
     match info.get(b"files") {
-        Some(list) => many(list, limits),
+        Some(list) => many(list, charset, limits),
         None => single(info, limits),
     }
 }
@@ -32,9 +33,9 @@ fn single(info: Dict<'_>, limits: &Limits) -> Result<Files, MetainfoError> {
     Ok(Files { files: vec![file], paths: Paths::default(), total: len, single: true })
 }
 
-fn many(list: Value<'_>, limits: &Limits) -> Result<Files, MetainfoError> {
+fn many(list: Value<'_>, charset: Charset, limits: &Limits) -> Result<Files, MetainfoError> {
     let list = list.as_list().ok_or(MetainfoError::Missing { key: "files" })?;
-    let mut builder = PathBuilder::default();
+    let mut builder = PathBuilder::new(charset);
     let mut files = Vec::new();
     let mut total = 0u64;
     let mut path = Vec::new();

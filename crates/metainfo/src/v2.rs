@@ -2,6 +2,7 @@
 
 use bitlode_bencode::{Dict, Entries};
 
+use crate::charset::Charset;
 use crate::error::MetainfoError;
 use crate::layout::File;
 use crate::limits::Limits;
@@ -17,10 +18,15 @@ pub(crate) struct Tree {
 }
 
 /// Reads `file tree`, depth first in the order of the bytes of its keys, without recursion.
-pub(crate) fn tree(info: Dict<'_>, piece_length: u32, limits: &Limits) -> Result<Tree, MetainfoError> {
+pub(crate) fn tree(
+    info: Dict<'_>,
+    piece_length: u32,
+    charset: Charset,
+    limits: &Limits,
+) -> Result<Tree, MetainfoError> {
     let root =
         info.get(b"file tree").and_then(|tree| tree.as_dict()).ok_or(MetainfoError::Missing { key: "file tree" })?;
-    let mut out = Tree { files: Vec::new(), paths: Paths::default(), total: 0, pieces: 0 };
+    let mut out = Tree { files: Vec::new(), paths: Paths::new(charset), total: 0, pieces: 0 };
     let mut open: Vec<Level<'_>> = vec![Level { entries: root.iter(), last: None, node: NodeId::ROOT }];
     while let Some(level) = open.last_mut() {
         let Some((key, value)) = level.entries.next() else {

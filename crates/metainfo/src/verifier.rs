@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use bitlode_base::PieceIndex;
 
+use crate::create::OnlyPiece;
+
 /// The hashes of a torrent's pieces.
 #[derive(Debug, Clone)]
 pub enum Verifier {
@@ -44,13 +46,18 @@ impl Verifier {
 
     /// The node of the piece layer over a piece, or the root of a file of one piece. `None` while the layer is unknown.
     pub fn v2(&self, piece: PieceIndex) -> Option<[u8; 32]> {
+        self.v2_node(piece).map(|(node, _)| node)
+    }
+
+    /// [`Verifier::v2`], and how [`piece_node`](crate::create::piece_node) makes it of the piece's content.
+    pub fn v2_node(&self, piece: PieceIndex) -> Option<([u8; 32], OnlyPiece)> {
         let files = self.files();
         let at = files.partition_point(|file| file.first <= piece).checked_sub(1)?;
         let file = files.get(at)?;
         let inside = piece.0.checked_sub(file.first.0).filter(|inside| *inside < file.pieces)?;
         match &file.layer {
-            Some(layer) => layer.as_chunks::<32>().0.get(inside as usize).copied(),
-            None => (file.pieces == 1).then_some(file.root),
+            Some(layer) => Some((layer.as_chunks::<32>().0.get(inside as usize).copied()?, OnlyPiece::No)),
+            None => (file.pieces == 1).then_some((file.root, OnlyPiece::Yes)),
         }
     }
 

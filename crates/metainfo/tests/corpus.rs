@@ -21,6 +21,16 @@ fn every_file_of_the_corpus_of_metainfo_keeps_all_promises() {
 }
 
 #[test]
+fn every_file_of_the_corpus_of_metainfo_v2_keeps_all_promises() {
+    replay("metainfo_v2", fuzz::metainfo_v2);
+}
+
+#[test]
+fn every_file_of_the_corpus_of_magnet_keeps_all_promises() {
+    replay("magnet", fuzz::magnet);
+}
+
+#[test]
 fn every_file_of_the_corpus_of_names_keeps_all_promises() {
     replay("names", fuzz::names);
 }

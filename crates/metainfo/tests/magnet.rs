@@ -46,7 +46,7 @@ fn every_parameter_is_read_decoded_and_written_back() {
     let link = format!(
         "magnet:?xt=urn:btih:{V1}&dn=a+b%20c%2Bd%E2%82%AC&tr=http://t/a?x=1&tr.2=udp%3A%2F%2Ft%3A80&ws=https://w/f+g\
          &x.pe=10.0.0.1:6881&x.pe=[::1]:6882&x.pe=peer.example:1&dht=router.example:6881&xs=http://x/a.torrent\
-         &so=0,2,4,6-8&kt=one+two&xl=5"
+         &as=https://x/b&so=0,2,4,6-8&kt=one+t%20o&xl=5&mt=urn:x&x.y.2=z%3Dz"
     );
     let magnet = parse(&link).unwrap();
     assert_eq!(magnet.name.as_deref(), Some("a b c+d€"));
@@ -57,7 +57,9 @@ fn every_parameter_is_read_decoded_and_written_back() {
     assert_eq!(magnet.nodes, [("router.example".to_owned(), 6881)]);
     assert_eq!(magnet.sources, ["http://x/a.torrent"]);
     assert_eq!(magnet.select, [0..=0, 2..=2, 4..=4, 6..=8]);
-    assert_eq!(magnet.other, [("kt".to_owned(), "one+two".to_owned()), ("xl".to_owned(), "5".to_owned())]);
+    assert_eq!(magnet.acceptable, ["https://x/b"]);
+    assert_eq!((magnet.length, magnet.keywords.as_slice()), (Some(5), &["one".to_owned(), "t o".to_owned()][..]));
+    assert_eq!(magnet.other, [("mt".to_owned(), "urn:x".to_owned()), ("x.y.2".to_owned(), "z=z".to_owned())]);
     let written = magnet.to_string();
     assert!(
         written
@@ -106,7 +108,11 @@ fn row_21_lists_are_cut_at_their_limits_and_counted() {
     let magnet = Magnet::parse(&link, &limits).unwrap();
     let kept = (magnet.trackers.len(), magnet.web_seeds.len(), magnet.peers.len(), magnet.nodes.len());
     assert_eq!(kept, (4, 2, 3, 1));
-    assert_eq!(magnet.dropped, 9996 + 3 + 2 + 4 + 6);
+    assert_eq!(magnet.dropped, 9996 + 3 + 2 + 4);
+    let unusable: Vec<_> = magnet.other.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let peers = ["nohost", "a:0", "a b:1", "[zz]:1"].map(|peer| ("x.pe", peer));
+    assert_eq!(unusable[0], ("tr", "gopher://x"));
+    assert_eq!((&unusable[1..5], unusable[5]), (&peers[..], ("ws", "file:///etc/passwd")));
     assert_eq!(
         Magnet::parse(&format!("magnet:?xt=urn:btih:{V1}"), &Limits { magnet_bytes: 60, ..LIMITS }).map(|_| ()),
         Ok(())
@@ -123,6 +129,14 @@ fn a_selection_is_kept_as_ranges_inside_the_limit_of_files() {
     assert_eq!(select("1;2"), []);
     assert_eq!(select(""), []);
     assert_eq!(select("500000,499999"), vec![499_999..=499_999]);
+}
+
+#[test]
+fn what_is_there_twice_or_not_usable_is_written_back_as_it_was() {
+    let link = format!(
+        "magnet:?xt=urn:btih:{V1}&dn=a&xl=7&xt=urn%3Aed2k%3Ax&dn=b%20c&tr=gopher%3A%2F%2Fx&so=1%3B2&xl=8&xl=many&xs=urn%3Abtpk%3A00"
+    );
+    assert_eq!(parse(&link).unwrap().to_string(), link);
 }
 
 #[test]
