@@ -1,6 +1,6 @@
 //! The connections that are past their handshake: who is connected to what, and who may not be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use bitlode_base::{Code, Coded};
@@ -61,13 +61,17 @@ pub(crate) struct Links {
     several_per_ip: bool,
     ours: [u8; 20],
     links: BTreeMap<CarrierId, Link>,
-    // Of few hundred links at most: found by looking through the torrent's own.
-    torrents: BTreeMap<TorrentId, Vec<CarrierId>>,
+    /// Peer ids of each torrent's peers: each is there once.
+    ids: BTreeMap<(TorrentId, [u8; 20]), CarrierId>,
+    /// Addresses of each torrent's peers.
+    hosts: BTreeSet<(TorrentId, IpAddr, CarrierId)>,
+    counts: BTreeMap<TorrentId, usize>,
 }
 
 impl Links {
     pub(crate) fn new(max: usize, max_per_torrent: usize, several_per_ip: bool, ours: [u8; 20]) -> Links {
-        Links { max, max_per_torrent, several_per_ip, ours, links: BTreeMap::new(), torrents: BTreeMap::new() }
+        let (links, ids, hosts, counts) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        Links { max, max_per_torrent, several_per_ip, ours, links, ids, hosts, counts }
     }
 
     /// Takes a connection in; says which older one gives way to it.
@@ -78,8 +82,8 @@ impl Links {
         if self.links.contains_key(&carrier) {
             return Ok(None);
         }
-        let twin = self.of(link.torrent).find(|(_, other)| other.peer_id == link.peer_id);
-        if let Some((older, other)) = twin.map(|(older, other)| (older, *other)) {
+        let twin = self.ids.get(&(link.torrent, link.peer_id)).copied();
+        if let Some((older, other)) = twin.and_then(|older| Some((older, *self.links.get(&older)?))) {
             // Both sides dialled each other and each took the other's connection in before its own was answered. Both
             // must drop the same one: that of the smaller peer id stays. Every other second connection is refused.
             let crossed = link.outgoing && !other.outgoing;
@@ -105,33 +109,36 @@ impl Links {
 
     fn add(&mut self, carrier: CarrierId, link: Link) {
         self.links.insert(carrier, link);
-        self.torrents.entry(link.torrent).or_default().push(carrier);
+        self.ids.insert((link.torrent, link.peer_id), carrier);
+        self.hosts.insert((link.torrent, link.ip.to_canonical(), carrier));
+        *self.counts.entry(link.torrent).or_insert(0) += 1;
     }
 
     pub(crate) fn remove(&mut self, carrier: CarrierId) -> Option<Link> {
         let link = self.links.remove(&carrier)?;
-        if let Some(of) = self.torrents.get_mut(&link.torrent) {
-            of.retain(|other| *other != carrier);
-            if of.is_empty() {
-                self.torrents.remove(&link.torrent);
+        self.ids.remove(&(link.torrent, link.peer_id));
+        self.hosts.remove(&(link.torrent, link.ip.to_canonical(), carrier));
+        if let Some(count) = self.counts.get_mut(&link.torrent) {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(&link.torrent);
             }
         }
         Some(link)
     }
 
     pub(crate) fn remove_all(&mut self, torrent: TorrentId) {
-        for carrier in self.torrents.remove(&torrent).unwrap_or_default() {
-            self.links.remove(&carrier);
+        let of = self.ids.range((torrent, [0; 20])..=(torrent, [u8::MAX; 20]));
+        let carriers: Vec<CarrierId> = of.map(|(_, carrier)| *carrier).collect();
+        for carrier in carriers {
+            self.remove(carrier);
         }
     }
 
-    fn of(&self, torrent: TorrentId) -> impl Iterator<Item = (CarrierId, &Link)> {
-        let carriers = self.torrents.get(&torrent).map(Vec::as_slice).unwrap_or_default();
-        carriers.iter().filter_map(|carrier| Some((*carrier, self.links.get(carrier)?)))
-    }
-
     pub(crate) fn has_ip(&self, torrent: TorrentId, ip: IpAddr) -> bool {
-        self.of(torrent).any(|(_, link)| link.ip.to_canonical() == ip.to_canonical())
+        let ip = ip.to_canonical();
+        let (first, last) = (CarrierId(0), CarrierId(u64::MAX));
+        self.hosts.range((torrent, ip, first)..=(torrent, ip, last)).next().is_some()
     }
 
     /// Whether several peers of one torrent may be at that address: on this machine itself they always may.
@@ -140,7 +147,7 @@ impl Links {
     }
 
     pub(crate) fn count_of(&self, torrent: TorrentId) -> usize {
-        self.torrents.get(&torrent).map_or(0, Vec::len)
+        self.counts.get(&torrent).copied().unwrap_or(0)
     }
 
     pub(crate) fn len(&self) -> usize {
