@@ -17,6 +17,7 @@ mod event;
 pub mod fuzz;
 mod header;
 mod limits;
+mod parse;
 mod plan;
 mod recv;
 mod requests;
