@@ -5,7 +5,7 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `disk.rs` | a disk with a page cache, torn writes, faults and power cuts |
+//! | `disk.rs`, `inodes.rs` | a disk with a page cache, torn writes, faults and power cuts |
 //! | `torrent.rs` | torrents of every shape, with their content |
 //! | `config.rs` | what happens in the run of a seed |
 //! | `plant.rs` | bugs to be found |
@@ -20,6 +20,7 @@ mod bytes;
 pub mod config;
 pub mod disk;
 mod fate;
+mod inodes;
 mod link;
 mod net;
 mod peer;
