@@ -30,6 +30,12 @@ export const ERROR_CODES = {
   ERR_PEER_CLOSED: 'The peer closed the connection, or the network did.',
   ERR_PEER_UNREACHABLE: 'The connection could not be made.',
   ERR_PEER_LIMIT: 'More connections than the limit, or a second one to the same peer.',
+  ERR_UTP_INVALID: 'Not a valid packet of µTP (BEP 29).',
+  ERR_MSE_INVALID:
+    'The encryption handshake broke a rule: a degenerate key, a pad or payload over its limit, a choice that was not offered.',
+  ERR_MSE_SYNC: 'The encryption handshake found no end of the padding within its limit.',
+  ERR_MSE_REQUIRED:
+    'The two sides share no method of encryption, or the connection is not encrypted though it has to be.',
   ERR_STORAGE_FULL: 'No space left on the device.',
   ERR_STORAGE_IO: 'Reading, writing or syncing failed.',
   ERR_STORAGE_ACCESS: 'No permission, or a read-only file system.',

@@ -80,6 +80,14 @@ codes! {
     PeerUnreachable = "PEER_UNREACHABLE",
     /// More connections than the limit, or a second one to the same peer.
     PeerLimit = "PEER_LIMIT",
+    /// Not a valid packet of µTP (BEP 29).
+    UtpInvalid = "UTP_INVALID",
+    /// The encryption handshake broke a rule: a degenerate key, a pad or payload over its limit, a choice that was not offered.
+    MseInvalid = "MSE_INVALID",
+    /// The encryption handshake found no end of the padding within its limit.
+    MseSync = "MSE_SYNC",
+    /// The two sides share no method of encryption, or the connection is not encrypted though it has to be.
+    MseRequired = "MSE_REQUIRED",
     // Storage
     /// No space left on the device.
     StorageFull = "STORAGE_FULL",

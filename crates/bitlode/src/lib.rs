@@ -47,7 +47,8 @@
 //! application finds peers as it likes and names them with [`api::Command::AddPeers`]; magnet links may name them, too.
 //!
 //! The parts stand alone as well and open nothing: [`metainfo`] reads and writes .torrent files and magnet links,
-//! [`wire`] every packet between peers, [`bencode`] and [`hash`] what they are made of; [`conn`], [`swarm`],
+//! [`wire`] every packet between peers, [`mse`] the handshake that hides them, [`utp`] the packets of µTP, [`bencode`] and
+//! [`hash`] what they are made of; [`conn`], [`swarm`],
 //! [`storage`], [`session`] and [`node`] are state machines that are told the time and give intents.
 
 pub use bitlode_base as base;
@@ -55,10 +56,12 @@ pub use bitlode_bencode as bencode;
 pub use bitlode_conn as conn;
 pub use bitlode_hash as hash;
 pub use bitlode_metainfo as metainfo;
+pub use bitlode_mse as mse;
 pub use bitlode_node as node;
 pub use bitlode_session as session;
 pub use bitlode_storage as storage;
 pub use bitlode_swarm as swarm;
+pub use bitlode_utp as utp;
 pub use bitlode_wire as wire;
 
 pub use bitlode_base::{Bitfield, BlockRef, Code, Coded, FileIndex, PieceIndex};

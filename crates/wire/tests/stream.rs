@@ -170,7 +170,8 @@ fn hex(text: &str) -> Vec<u8> {
 
 #[test]
 fn the_fuzz_corpora_pass() {
-    let targets: [(&str, fn(&[u8])); 5] = [
+    type Target = fn(&[u8]);
+    let targets: [(&str, Target); 5] = [
         ("wire_stream", bitlode_wire::fuzz::stream),
         ("extended", bitlode_wire::fuzz::extended),
         ("ut_metadata", bitlode_wire::fuzz::metadata),
