@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { targets as parsers } from '../fuzz/targets.mjs'
 import { project, Score } from './lib.mjs'
 
 const { values } = parseArgs({
@@ -12,10 +13,17 @@ const score = new Score()
 const targets = readdirSync(join(project, 'fuzz/fuzz_targets'))
   .map((file) => file.replace(/\.rs$/, ''))
   .filter((name) => name.includes(values.only))
-score.check(targets.length > 0, 'there are fuzz targets')
-for (const target of targets) {
+const inTypeScript = Object.keys(parsers).filter((name) => name.includes(values.only))
+score.check(targets.length + inTypeScript.length > 0, 'there are fuzz targets')
+const rust = targets.map((target) => ({ target, command: [join(project, 'fuzz/run')] }))
+const typescript = inTypeScript.map((target) => ({
+  target,
+  command: [process.execPath, join(project, 'test/fuzz/run.mjs')],
+}))
+for (const { target, command } of [...rust, ...typescript]) {
   for (const planted of [true, false]) {
-    const code = await fuzz([...(planted ? ['--planted'] : []), '--seconds', values.seconds, target])
+    const words = [...(planted ? ['--planted'] : []), '--seconds', values.seconds, target]
+    const code = await fuzz([...command, ...words])
     score.check(
       code === 0,
       planted
@@ -26,7 +34,7 @@ for (const target of targets) {
 }
 score.end()
 
-function fuzz(words) {
-  const child = spawn(join(project, 'fuzz/run'), words, { stdio: ['ignore', 'inherit', 'inherit'] })
+function fuzz([command, ...words]) {
+  const child = spawn(command, words, { stdio: ['ignore', 'inherit', 'inherit'] })
   return new Promise((resolve) => child.on('close', resolve))
 }

@@ -49,7 +49,7 @@ const messages: Record<string, fc.Arbitrary<KrpcMessage>> = {
     { salt: fc.uint8Array({ maxLength: 64 }), cas: seq },
   ),
   sample_infohashes: query('sample_infohashes', { target: bytes(20) }, { want }),
-  'an unknown query': query('other', { name: fc.stringMatching(/^[x-z]{1,9}$/) }, { target: bytes(20), want }),
+  'an unknown query': query('other', { name: fc.stringMatching(/^[x-z\0\xff]{0,9}$/) }, { target: bytes(20), want }),
   'a reply': record<KrpcMessage>(
     { kind: fc.constant('reply'), transaction: some, id: bytes(20) },
     {

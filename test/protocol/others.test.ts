@@ -208,8 +208,8 @@ describe('WebSocket trackers', () => {
       left: null,
       event: 'none',
     })
-    expect(parseWsReply(`{"action":"announce","info_hash":"${id}","interval":120,"min_interval":60}`)).toMatchObject({
-      interval: 120,
+    expect(parseWsReply(`{"action":"announce","info_hash":"${id}","interval":-0,"min_interval":60}`)).toMatchObject({
+      interval: 0,
       minInterval: 60,
     })
   })

@@ -244,10 +244,14 @@ describe('HTTP trackers', () => {
   })
 
   test('row 63: a million peers are cut to the limit', () => {
-    const reply = parseAnnounceReply(bencode({ peers: new Uint8Array(6_000_000), peers6: new Uint8Array(180_000) }), 10)
+    const reply = parseAnnounceReply(bencode({ peers: new Uint8Array(6_000_000), peers6: new Uint8Array(180_000) }), {
+      maxPeers: 10,
+    })
     expect(reply).toMatchObject({ peers: new Uint8Array(60), peers6: new Uint8Array(180) })
     const list = Array.from({ length: 1000 }, () => ({ ip: '1.2.3.4', port: 5 }))
-    expect((parseAnnounceReply(bencode({ peers: list }), 10) as HttpAnnounceReply).peerList).toHaveLength(10)
+    expect((parseAnnounceReply(bencode({ peers: list }), { maxPeers: 10 }) as HttpAnnounceReply).peerList).toHaveLength(
+      10,
+    )
   })
 
   test('BEP 31: a failure says when to come back, as an integer, in digits, or never', () => {
@@ -304,12 +308,12 @@ describe('HTTP trackers', () => {
     coded(
       fc.oneof(announceReply, failure).map((value) => buildAnnounceReply(value)),
       codes,
-      parseAnnounceReply,
+      (body) => parseAnnounceReply(body),
     )
     coded(
       scrapeReply.map((value) => buildScrapeReply(value)),
       codes,
-      parseScrapeReply,
+      (body) => parseScrapeReply(body),
     )
     coded(
       announce.map((value) => latin1(buildAnnounceQuery(value))),

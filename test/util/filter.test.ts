@@ -97,6 +97,17 @@ describe('an IP filter', () => {
     }
   })
 
+  test('a range of IPv6 that ends among the mapped IPv4 addresses is one of IPv6', () => {
+    const filter = IpFilter.parse(':: - ::ffff:255.255.255.255 , 0 , x\n::ffff:10.0.0.0 - ::ffff:10.0.0.255 , 0 , y\n')
+    expect(filter.badLines).toBe(0)
+    expect([filter.find('10.0.0.7')?.about, filter.find('11.0.0.7'), filter.find('::7')?.about]).toEqual([
+      'y',
+      null,
+      'x',
+    ])
+    expect(filter.find('::ffff:11.0.0.7')?.about).toBe('x')
+  })
+
   test('has a limit, and refuses ranges that are none', () => {
     expect(codeOf(() => IpFilter.parse('1.1.1.1\n2.2.2.2\n', { maxRanges: 1 }))).toBe('ERR_FILTER_LIMIT')
     const filter = new IpFilter()

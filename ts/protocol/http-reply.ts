@@ -69,6 +69,16 @@ export interface HttpScrapeReply {
   readonly minRequestInterval?: number
 }
 
+/** Limits of what is read. */
+export interface HttpReplyLimits {
+  /** Peers of each list; further ones are left out. @default 1000 (the setting `trackerPeers`) */
+  readonly maxPeers?: number
+  /** Lists and dictionaries inside each other. @default 16 (the setting `maxNetworkDepth`) */
+  readonly depth?: number
+  /** Values of any kind. @default 20000 (the setting `maxNetworkTokens`) */
+  readonly tokens?: number
+}
+
 const COUNT = Number.MAX_SAFE_INTEGER
 
 /**
@@ -112,17 +122,18 @@ function writePeer({ ip, port, peerId }: HttpPeer): Bencodable {
 
 /**
  * Reads the answer to an announce: compact or not, both families, failures with `retry in` (BEP 3, 7, 23, 24, 31). Keys may
- * come in any order. Of each list at most `maxPeers` are kept. Texts are as the tracker wrote them: show them as text.
+ * come in any order. Texts are as the tracker wrote them: show them as text.
  *
  * Errors: `ERR_TRACKER_INVALID`. That the tracker refused is no error but a value.
  */
 export function parseAnnounceReply(
   body: Uint8Array,
-  maxPeers: number = SETTINGS.trackerPeers.default,
+  limits: HttpReplyLimits = {},
 ): HttpAnnounceReply | HttpTrackerFailure {
-  const root = dictOf(body)
+  const root = dictOf(body, limits)
   const failure = readFailure(root)
   if (failure !== undefined) return failure
+  const maxPeers = limits.maxPeers ?? SETTINGS.trackerPeers.default
   const fields = new Fields(root)
   const { list, compact } = readPeers(fields, maxPeers)
   return fields.keep<HttpAnnounceReply>({
@@ -187,8 +198,8 @@ export function buildScrapeReply(reply: HttpScrapeReply | HttpTrackerFailure): U
  *
  * Errors: `ERR_TRACKER_INVALID`. That the tracker refused is no error but a value.
  */
-export function parseScrapeReply(body: Uint8Array): HttpScrapeReply | HttpTrackerFailure {
-  const root = dictOf(body)
+export function parseScrapeReply(body: Uint8Array, limits: HttpReplyLimits = {}): HttpScrapeReply | HttpTrackerFailure {
+  const root = dictOf(body, limits)
   const failure = readFailure(root)
   if (failure !== undefined) return failure
   const dict = root.get('files')
@@ -213,9 +224,12 @@ export function parseScrapeReply(body: Uint8Array): HttpScrapeReply | HttpTracke
 }
 
 /** The dictionary that a body is. */
-function dictOf(body: Uint8Array): BencodeNode {
+function dictOf(body: Uint8Array, { depth, tokens }: HttpReplyLimits): BencodeNode {
   if (!(body instanceof Uint8Array)) throw expected('body', 'a Uint8Array', body)
-  const limits = { depth: SETTINGS.maxNetworkDepth.default, tokens: SETTINGS.maxNetworkTokens.default }
+  const limits = {
+    depth: depth ?? SETTINGS.maxNetworkDepth.default,
+    tokens: tokens ?? SETTINGS.maxNetworkTokens.default,
+  }
   let document: ReturnType<typeof parsePrefix>
   try {
     document = parsePrefix(body, 'unordered', limits)

@@ -27,6 +27,7 @@ export {
   buildScrapeReply,
   type HttpAnnounceReply,
   type HttpPeer,
+  type HttpReplyLimits,
   type HttpScrapeFile,
   type HttpScrapeReply,
   type HttpTrackerFailure,

@@ -1,7 +1,7 @@
 import { expected, integer } from '../check.ts'
 import { TorrentError } from '../errors.ts'
 import { formatIp, ipBytes } from '../util/address.ts'
-import { anyBytes, fromLatin1, latin1, sized, utf8Text, view } from '../util/bytes.ts'
+import { anyBytes, fromLatin1, latin1, plainBytes, sized, utf8Text, view } from '../util/bytes.ts'
 import { familyOf, type IpFamily, PEER_BYTES } from '../util/compact.ts'
 import { Writer } from '../util/writer.ts'
 import { type ScrapeCounts, TRACKER_EVENTS, type TrackerEvent } from './tracker.ts'
@@ -172,10 +172,11 @@ function writeAnnounce(to: Writer, request: UdpAnnounceRequest): void {
 export function parseUdpRequest(datagram: Uint8Array): UdpTrackerRequest {
   if (!(datagram instanceof Uint8Array)) throw expected('datagram', 'a Uint8Array', datagram)
   const bytes = view(datagram)
+  const part = (start: number, end: number) => plainBytes(datagram).subarray(start, end)
   if (bytes.length < 16) throw short(bytes, 16)
   const action = bytes.readUInt32BE(8)
   const transaction = bytes.readUInt32BE(12)
-  const connectionId = datagram.subarray(0, 8)
+  const connectionId = part(0, 8)
   switch (action) {
     case ACTIONS.connect:
       if (!MAGIC.equals(connectionId)) throw invalid('The request does not start with the number of the protocol')
@@ -184,14 +185,14 @@ export function parseUdpRequest(datagram: Uint8Array): UdpTrackerRequest {
       if (bytes.length < ANNOUNCE) throw short(bytes, ANNOUNCE)
       const event = EVENTS[bytes.readUInt32BE(80)]
       if (event === undefined) throw invalid(`There is no event ${bytes.readUInt32BE(80)}`)
-      const ip = datagram.subarray(84, 88)
+      const ip = part(84, 88)
       const urlData = parseOptions(bytes)
       return {
         action: 'announce',
         transaction,
         connectionId,
-        infoHash: datagram.subarray(16, 36),
-        peerId: datagram.subarray(36, 56),
+        infoHash: part(16, 36),
+        peerId: part(36, 56),
         downloaded: readU64(bytes, 56),
         left: readU64(bytes, 64),
         uploaded: readU64(bytes, 72),
@@ -206,7 +207,7 @@ export function parseUdpRequest(datagram: Uint8Array): UdpTrackerRequest {
     case ACTIONS.scrape: {
       const infoHashes: Uint8Array[] = []
       for (let at = 16; at + 20 <= bytes.length && infoHashes.length < MAX_SCRAPE; at += 20) {
-        infoHashes.push(datagram.subarray(at, at + 20))
+        infoHashes.push(part(at, at + 20))
       }
       if (infoHashes.length === 0) throw short(bytes, 36)
       return { action: 'scrape', transaction, connectionId, infoHashes }
@@ -274,18 +275,19 @@ export function buildUdpReply(reply: UdpTrackerReply, family: IpFamily = 4): Uin
 export function parseUdpReply(datagram: Uint8Array, family: IpFamily = 4): UdpTrackerReply {
   if (!(datagram instanceof Uint8Array)) throw expected('datagram', 'a Uint8Array', datagram)
   const bytes = view(datagram)
+  const part = (start: number, end: number) => plainBytes(datagram).subarray(start, end)
   if (bytes.length < 8) throw short(bytes, 8)
   const action = bytes.readUInt32BE(0)
   const transaction = bytes.readUInt32BE(4)
   switch (action) {
     case ACTIONS.connect:
       if (bytes.length < 16) throw short(bytes, 16)
-      return { action: 'connect', transaction, connectionId: datagram.subarray(8, 16) }
+      return { action: 'connect', transaction, connectionId: part(8, 16) }
     case ACTIONS.announce: {
       if (bytes.length < 20) throw short(bytes, 20)
       const [interval, leechers, seeders] = [8, 12, 16].map((at) => bytes.readUInt32BE(at)) as [number, number, number]
       const end = bytes.length - ((bytes.length - 20) % PEER_BYTES[familyOf(family)])
-      return { action: 'announce', transaction, interval, leechers, seeders, peers: datagram.subarray(20, end) }
+      return { action: 'announce', transaction, interval, leechers, seeders, peers: part(20, end) }
     }
     case ACTIONS.scrape: {
       const files: ScrapeCounts[] = []

@@ -336,7 +336,8 @@ class Fields {
     if (value !== undefined && (!Number.isSafeInteger(value) || Number(value) < 0)) {
       throw badTracker(`\`${key}\` is not a count`)
     }
-    return value === undefined ? undefined : Number(value)
+    // JSON has a negative zero.
+    return value === undefined ? undefined : Number(value) + 0
   }
 
   bytes(key: string): Uint8Array {

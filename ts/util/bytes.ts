@@ -5,6 +5,11 @@ export function view(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
+/** The same memory as a plain array of bytes: parts of it are so too, also when it is a `Buffer`. */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+}
+
 /** Bytes as text, one character for each byte. */
 export function latin1(bytes: Uint8Array): string {
   return view(bytes).toString('latin1')

@@ -1,7 +1,7 @@
 import { expected, integer } from '../check.ts'
 import { TorrentError } from '../errors.ts'
 import { type Endpoint, formatEndpoint, formatIp, ipBytes, parseEndpoint } from './address.ts'
-import { anyBytes, sized } from './bytes.ts'
+import { anyBytes, plainBytes, sized } from './bytes.ts'
 
 /** A node of the DHT. */
 export interface NodeInfo extends Endpoint {
@@ -117,7 +117,7 @@ function unpack<T>(bytes: Uint8Array, length: number, one: (bytes: Uint8Array) =
     throw new TorrentError('ERR_COMPACT_INVALID', `${bytes.length} bytes are not entries of ${length} bytes`)
   }
   const list: T[] = []
-  for (let at = 0; at < bytes.length; at += length) list.push(one(bytes.subarray(at, at + length)))
+  for (let at = 0; at < bytes.length; at += length) list.push(one(plainBytes(bytes).subarray(at, at + length)))
   return list
 }
 

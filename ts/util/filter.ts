@@ -96,7 +96,10 @@ export class IpFilter {
    * Errors: `ERR_INVALID_OPTION` for addresses of different families or in the wrong order, `ERR_FILTER_LIMIT`.
    */
   add({ first, last, level = 0, about = '' }: IpRange): void {
-    const [a, b] = [unmapIp(ipBytes('first', first)), unmapIp(ipBytes('last', last))]
+    const ends = [ipBytes('first', first), ipBytes('last', last)] as const
+    const [v4, other] = [unmapIp(ends[0]), unmapIp(ends[1])]
+    // Only a range that is mapped as a whole is one of IPv4.
+    const [a, b] = v4.length === other.length ? [v4, other] : ends
     integer('level', level, 0, 255)
     if (a.length !== b.length || Buffer.compare(a, b) > 0) throw expected('last', `an address behind ${first}`, last)
     if (this.#ranges.length >= this.#max) {
@@ -111,18 +114,10 @@ export class IpFilter {
 
   /** The range that blocks an address; null when it is allowed. Errors: `ERR_INVALID_OPTION`. */
   find(ip: string): Required<IpRange> | null {
-    const bytes = unmapIp(ipBytes('ip', ip))
+    const bytes = ipBytes('ip', ip)
+    const v4 = unmapIp(bytes)
     if (!this.#sorted) this.#sort()
-    const rules = this.#rules[bytes.length === 4 ? 4 : 6]
-    const at = numberOf(bytes)
-    let [low, high] = [0, rules.length]
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((rules[middle]?.first ?? 0n) <= at) low = middle + 1
-      else high = middle
-    }
-    const rule = rules[low - 1]
-    return rule !== undefined && at <= rule.last ? rule.range : null
+    return this.#search(v4) ?? (v4.length === bytes.length ? null : this.#search(bytes))
   }
 
   /** Whether an address is blocked. Errors: `ERR_INVALID_OPTION`. */
@@ -145,6 +140,19 @@ export class IpFilter {
       default:
         throw expected('form', 'dat, p2p or cidr', form)
     }
+  }
+
+  #search(bytes: Uint8Array): Required<IpRange> | null {
+    const rules = this.#rules[bytes.length === 4 ? 4 : 6]
+    const at = numberOf(bytes)
+    let [low, high] = [0, rules.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((rules[middle]?.first ?? 0n) <= at) low = middle + 1
+      else high = middle
+    }
+    const rule = rules[low - 1]
+    return rule !== undefined && at <= rule.last ? rule.range : null
   }
 
   #read(text: string): void {

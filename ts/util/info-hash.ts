@@ -1,5 +1,5 @@
 import { expected, oneOf } from '../check.ts'
-import { hex, sized } from './bytes.ts'
+import { hex, plainBytes, sized } from './bytes.ts'
 
 /** An info-hash. */
 export interface ParsedInfoHash {
@@ -65,7 +65,7 @@ export function formatInfoHash(bytes: Uint8Array, form: InfoHashForm = 'hex'): s
 
 /** The 20 bytes of an info-hash that handshakes, trackers and the DHT use: a v2 one is cut (BEP 52). */
 export function shortInfoHash(bytes: Uint8Array): Uint8Array {
-  return sized('infoHash', bytes, 20, 32).subarray(0, 20)
+  return plainBytes(sized('infoHash', bytes, 20, 32)).subarray(0, 20)
 }
 
 function fromHex(digits: string): Uint8Array {

@@ -1,4 +1,4 @@
-import { expected, integer, text } from '../../check.ts'
+import { expected, integer } from '../../check.ts'
 import { bparse } from '../../util/bdecode.ts'
 import { anyBytes, fromLatin1, sized } from '../../util/bytes.ts'
 import { Writer } from '../../util/writer.ts'
@@ -43,8 +43,8 @@ export function buildKrpc(message: KrpcMessage): Uint8Array<ArrayBuffer> {
 const LETTERS = { query: '1:q', reply: '1:r', error: '1:e' } as const
 
 function nameOf(query: KrpcQuery): Uint8Array {
-  const name = query.method === 'other' ? text('name', query.name) : query.method
-  const bytes = fromLatin1(name)
+  const name: unknown = query.method === 'other' ? query.name : query.method
+  const bytes = typeof name === 'string' ? fromLatin1(name) : undefined
   if (bytes === undefined) throw expected('name', 'characters up to U+00FF', name)
   return bytes
 }

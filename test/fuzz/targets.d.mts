@@ -1,0 +1,2 @@
+/** The fuzz targets by name. */
+export const targets: Record<string, { readonly bencoded?: boolean; run(bytes: Uint8Array, planted: boolean): unknown }>
