@@ -6,15 +6,15 @@ import { get } from './http.ts'
 import { type LogEntry, toLogEntry, type Warning } from './log.ts'
 import { dial } from './native/dial.ts'
 import { NativeEngine } from './native/engine.ts'
-import { checkBencode, setLog } from './native/parse.ts'
+import { setLog } from './native/parse.ts'
 import type { Settings } from './settings.ts'
 import { load, type TorrentSource } from './source.ts'
 import { readTiers, type TrackerTiers } from './tiers.ts'
 import { attach, type Torrent } from './torrent.ts'
-import { splitEndpoint } from './tracker/address.ts'
 import { Line } from './tracker/announces.ts'
 import type { Host, TrackerLimits } from './tracker/host.ts'
 import { Tracking, type TrackingContext } from './tracking.ts'
+import { parseEndpoint } from './util/address.ts'
 import { Values } from './values.ts'
 import { CLIENT_NAME } from './version.ts'
 import { abortable, throwIfAborted } from './wait.ts'
@@ -140,13 +140,6 @@ export class Client extends Emitter<ClientEvents> {
         return () => clearTimeout(timer)
       },
       dial: (to) => dial(this.#engine, to),
-      checkBencode: (bytes) => {
-        const { maxNetworkDepth: depth, maxNetworkTokens: tokens } = values.numbers(
-          'maxNetworkDepth',
-          'maxNetworkTokens',
-        )
-        checkBencode(bytes, { depth, tokens })
-      },
     }
   }
 
@@ -191,7 +184,7 @@ export class Client extends Emitter<ClientEvents> {
   /** Where the client listens; null when it does not. */
   address(): { readonly port: number; readonly addresses: readonly string[] } | null {
     const addresses = this.#engine.listening()
-    const first = splitEndpoint(addresses[0] ?? '')
+    const first = parseEndpoint(addresses[0] ?? '')
     return first ? { port: first.port, addresses } : null
   }
 
@@ -235,7 +228,7 @@ export class Client extends Emitter<ClientEvents> {
     if (this.#closed) throw torrent.error ?? closed()
     const trust = loaded.kind === 'magnet' || !this.#ssrfMitigation ? 'address' : 'none'
     this.#adopt(torrent, { trackers: mode === 'verify' ? undefined : trackers, trust })
-    const named = loaded.kind === 'magnet' ? loaded.facts.peers.filter((peer) => splitEndpoint(peer)) : []
+    const named = loaded.kind === 'magnet' ? loaded.facts.peers.filter((peer) => parseEndpoint(peer)) : []
     for (const peer of [...peers, ...named]) torrent.addPeer(peer).catch(() => {})
     return torrent
   }
@@ -386,16 +379,16 @@ function listenAddresses(value: unknown, port: number): string[] {
   if (value === false) return []
   const given = value === undefined ? ['0.0.0.0', '::'] : typeof value === 'string' ? [value] : texts('listen', value)
   return given.map((address) => {
-    if (splitEndpoint(address)) return address
+    if (parseEndpoint(address)) return address
     const bare = address.replace(/^\[|\]$/g, '')
     const whole = bare.includes(':') ? `[${bare}]:${port}` : `${bare}:${port}`
-    if (!splitEndpoint(whole)) throw expected('listen', 'an IP address, with or without a port', address)
+    if (!parseEndpoint(whole)) throw expected('listen', 'an IP address, with or without a port', address)
     return whole
   })
 }
 
 function peerAddress(address: string): string {
-  const parts = splitEndpoint(address)
+  const parts = parseEndpoint(address)
   if (!parts || parts.port === 0) throw expected('peers', 'addresses of the form ip:port', address)
   return address
 }
@@ -417,5 +410,7 @@ function trackerLimits(values: Values): TrackerLimits {
     'trackerBackoffMin',
     'trackerBackoffMax',
     'maxAnnounces',
+    'maxNetworkDepth',
+    'maxNetworkTokens',
   )
 }

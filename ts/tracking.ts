@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { NativeEngine } from './native/engine.ts'
 import type { Torrent } from './torrent.ts'
-import { splitEndpoint } from './tracker/address.ts'
 import type { Tracker } from './tracker/announcer.ts'
 import { Announces, type Line } from './tracker/announces.ts'
 import type { Family, Host, TrackerLimits } from './tracker/host.ts'
 import type { Trust } from './tracker/query.ts'
+import { parseEndpoint } from './util/address.ts'
 
 /** What announcing a torrent needs of the client. */
 export interface TrackingContext {
@@ -87,7 +87,7 @@ export class Tracking {
       facts: () => {
         const { downloaded, uploaded } = torrent.state
         // Port 1 says that nobody can connect: some trackers refuse 0.
-        const port = splitEndpoint(listening()[0] ?? '')?.port ?? 1
+        const port = parseEndpoint(listening()[0] ?? '')?.port ?? 1
         return { port, downloaded, uploaded, left: torrent.left ?? UNKNOWN_LEFT }
       },
       onPeers: (peers) => torrent.addCandidates(peers),
@@ -137,7 +137,7 @@ export class Tracking {
 /** Trackers are asked once in each family that we listen in; whoever listens in one or none asks once, as it comes. */
 function families(listening: readonly string[]): readonly Family[] {
   const listens = (family: 4 | 6) =>
-    listening.some((address) => (splitEndpoint(address)?.ip.includes(':') ? 6 : 4) === family)
+    listening.some((address) => (parseEndpoint(address)?.ip.includes(':') ? 6 : 4) === family)
   return listens(4) && listens(6) ? [4, 6] : [null]
 }
 

@@ -1,6 +1,5 @@
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { checkBencode } from '../../ts/native/parse.ts'
 import { SETTINGS } from '../../ts/settings.ts'
 import type { Host, Purpose, TrackerLimits } from '../../ts/tracker/host.ts'
 
@@ -59,6 +58,5 @@ export function hostOf(clock: Clock, dials: Dial[] = []): Host {
           resolve({ stream: socket, address: `127.0.0.1:${port}` })
         })
       }),
-    checkBencode: (bytes) => checkBencode(bytes, { depth: 16, tokens: 20_000 }),
   }
 }

@@ -1,3 +1,12 @@
+declare module 'bencode' {
+  const bencode: {
+    /** Decodes; it is lenient and recursive. */
+    decode(data: Uint8Array): unknown
+    encode(value: unknown): Uint8Array
+  }
+  export default bencode
+}
+
 declare module 'bittorrent-tracker/server' {
   import type { EventEmitter } from 'node:events'
   import type { Server as HttpServer } from 'node:http'

@@ -1,15 +1,14 @@
 import bencode from 'bencode'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { endpoint, ipText, ipVersion, isLocal, splitEndpoint } from '../../ts/tracker/address.ts'
-import { announceUrl, escapeBytes, judge } from '../../ts/tracker/query.ts'
+import { escapeBytes } from '../../ts/protocol/index.ts'
+import { announceUrl, judge } from '../../ts/tracker/query.ts'
 import { parseReply, TrackerFailure } from '../../ts/tracker/reply.ts'
 import { codeOf } from './codes.ts'
-import { Clock, hostOf, limits } from './host.ts'
+import { limits } from './host.ts'
 
-const { checkBencode } = hostOf(new Clock())
-const parse = (value: unknown) => parseReply(bencode.encode(value), checkBencode, limits)
-const raw = (text: string) => parseReply(Buffer.from(text, 'latin1'), checkBencode, limits)
+const parse = (value: unknown) => parseReply(bencode.encode(value), limits)
+const raw = (text: string) => parseReply(Buffer.from(text, 'latin1'), limits)
 
 describe('the announce URL', () => {
   const query = {
@@ -62,52 +61,6 @@ describe('the announce URL', () => {
     expect(judge(new URL('http://t.example/announce.php'), 'none')).toBe('announce')
     expect(judge(new URL('http://t.example/x/announce'), 'none')).toBe('tracker')
     expect(judge(new URL('http://t.example/x/announce'), 'address')).toBe('user')
-  })
-})
-
-describe('addresses', () => {
-  test('text and bytes agree', () => {
-    expect(ipText(Uint8Array.of(192, 0, 2, 1))).toBe('192.0.2.1')
-    expect(ipText(Buffer.from('20010db8000000000000000000000001', 'hex'))).toBe('2001:db8::1')
-    expect(ipText(Buffer.from('00000000000000000000ffffc0000201', 'hex'))).toBe('192.0.2.1')
-    expect(ipText(new Uint8Array(16))).toBe('::')
-    expect(ipText(new Uint8Array(5))).toBeUndefined()
-    expect(endpoint('::1', 80)).toBe('[::1]:80')
-    expect(splitEndpoint('[2001:db8::1]:6881')).toEqual({ ip: '2001:db8::1', port: 6881 })
-    expect(splitEndpoint('192.0.2.1:6881')).toEqual({ ip: '192.0.2.1', port: 6881 })
-    for (const wrong of ['192.0.2.256:1', '1.2.3:4', '::1:80', '[1.2.3.4]:5', 'example.org:80', '1.2.3.4:65536', '']) {
-      expect(splitEndpoint(wrong), wrong).toBeUndefined()
-    }
-    expect([ipVersion('1.2.3.4'), ipVersion('::ffff:1.2.3.4'), ipVersion('1.2.3.4.'), ipVersion('a:b')]).toEqual([
-      4, 6, 0, 0,
-    ])
-  })
-
-  test('every IPv6 address that is written is read again', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (bytes) => {
-        const text = ipText(bytes) ?? ''
-        expect(ipVersion(text) === 6 || ipVersion(text) === 4).toBe(true)
-        if (ipVersion(text) === 6) expect(new URL(`http://[${text}]/`).hostname).toBe(`[${text}]`)
-      }),
-    )
-  })
-
-  test('private, loopback and link-local ones are local', () => {
-    for (const ip of [
-      '10.1.2.3',
-      '127.0.0.1',
-      '192.168.1.1',
-      '172.31.0.1',
-      '169.254.1.1',
-      '100.64.0.1',
-      '::1',
-      'fe80::1',
-      'fd00::1',
-    ]) {
-      expect(isLocal(ip), ip).toBe(true)
-    }
-    for (const ip of ['8.8.8.8', '172.32.0.1', '100.128.0.1', '2001:db8::1']) expect(isLocal(ip), ip).toBe(false)
   })
 })
 
@@ -246,7 +199,7 @@ describe('the announce reply', () => {
           value.map((v) => bencode.encode(v)),
         ),
         (bytes) => {
-          const code = codeOf(() => parseReply(bytes, checkBencode, limits))
+          const code = codeOf(() => parseReply(bytes, limits))
           expect([undefined, 'ERR_TRACKER_INVALID', 'ERR_TRACKER_FAILURE']).toContain(code)
         },
       ),

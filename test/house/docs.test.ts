@@ -36,10 +36,10 @@ describe('the documents', () => {
         /^([a-z0-9_-]+) =/gm,
       ),
     ].map((match) => match[1] ?? '')
-    const npm: { dependencies: object; devDependencies: object } = JSON.parse(read('package.json'))
+    const npm: { dependencies?: object; devDependencies: object } = JSON.parse(read('package.json'))
     const names = [
       ...cargo.filter((name) => !name.startsWith('bitlode')),
-      ...Object.keys(npm.dependencies),
+      ...Object.keys(npm.dependencies ?? {}),
       ...Object.keys(npm.devDependencies),
     ]
     expect(names.length).toBeGreaterThan(10)

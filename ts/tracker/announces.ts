@@ -1,7 +1,7 @@
 import { messageOf, TorrentError, toTorrentError } from '../errors.ts'
 import { get } from '../http.ts'
+import { ipVersion, isLocalIp, parseEndpoint, parseIp } from '../util/address.ts'
 import { deferred } from '../wait.ts'
-import { ipVersion, isLocal, splitEndpoint } from './address.ts'
 import { Announcer, type Due, type Tracker } from './announcer.ts'
 import type { Family, Host, TrackerLimits } from './host.ts'
 import { announceUrl, judge, judgeRedirect } from './query.ts'
@@ -238,14 +238,14 @@ export class Announces {
     })
     const reply = this.#read(result.status, result.body, bare)
     if (reply.trackerId !== undefined) this.#ids.set(idKey, reply.trackerId)
-    const from = splitEndpoint(result.address)?.ip ?? ''
+    const from = parseEndpoint(result.address)?.ip ?? ''
     return { ...reply, peers: usable(reply.peers, from), family: ipVersion(from) === 6 ? 6 : 4 }
   }
 
   /** Some trackers say why with a status of 4xx or 5xx and a body in bencoding. */
   #read(status: number, body: Uint8Array, url: URL): AnnounceReply {
     try {
-      return parseReply(body, (bytes) => this.#host.checkBencode(bytes), this.#limits)
+      return parseReply(body, this.#limits)
     } catch (error) {
       if (error instanceof TrackerFailure || status === 200) throw error
       throw new TorrentError('ERR_TRACKER_INVALID', `${url.host} answered ${status}: ${messageOf(error)}`)
@@ -261,7 +261,8 @@ const MAX_TIMER = 2 ** 31 - 1
 
 /** A public tracker cannot know addresses of private networks: such peers are left out. */
 function usable(peers: readonly string[], tracker: string): readonly string[] {
-  return isLocal(tracker) ? peers : peers.filter((peer) => !isLocal(splitEndpoint(peer)?.ip ?? ''))
+  const isLocal = (ip: string) => isLocalIp(parseIp(ip) ?? new Uint8Array(0))
+  return isLocal(tracker) ? peers : peers.filter((peer) => !isLocal(parseEndpoint(peer)?.ip ?? ''))
 }
 
 /** Whether a tracker may have an address of that family: a name may, an address has its own. */

@@ -22,8 +22,6 @@ export interface Host {
     family: Family
     signal: AbortSignal
   }): Promise<{ stream: Duplex; address: string }>
-  /** Throws unless the bytes are strict bencoding within the limits of network messages. */
-  checkBencode(bytes: Uint8Array): void
 }
 
 /** The settings that trackers go by; the numbers stand in the table of settings. */
@@ -43,6 +41,8 @@ export interface TrackerLimits {
   readonly trackerBackoffMin: number
   readonly trackerBackoffMax: number
   readonly maxAnnounces: number
+  readonly maxNetworkDepth: number
+  readonly maxNetworkTokens: number
 }
 
 /** What an announce tells. */

@@ -1,4 +1,5 @@
 import { TorrentError } from '../errors.ts'
+import { buildAnnounceUrl } from '../protocol/http-query.ts'
 import type { AnnounceEvent, Purpose } from './host.ts'
 
 /** What is told to a tracker. */
@@ -19,37 +20,11 @@ export interface AnnounceQuery {
   readonly trackerId: Uint8Array | undefined
 }
 
-/** Percent-encodes raw bytes: letters, digits, `-`, `_`, `.` and `~` stay. */
-export function escapeBytes(bytes: Uint8Array): string {
-  let out = ''
-  for (const byte of bytes) {
-    const char = String.fromCharCode(byte)
-    out += /[A-Za-z0-9\-_.~]/.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
-  }
-  return out
-}
-
-/** The URL of an announce: the tracker's own with the query behind it, in the order of BEP 3 and its extensions. */
-export function announceUrl(tracker: URL, query: AnnounceQuery): URL {
-  const { event, trackerId } = query
-  const parts = [
-    `info_hash=${escapeBytes(query.infoHash)}`,
-    `peer_id=${escapeBytes(query.peerId)}`,
-    `port=${query.port}`,
-    `uploaded=${query.uploaded}`,
-    `downloaded=${query.downloaded}`,
-    `left=${query.left}`,
-    ...(event === 'none' ? [] : [`event=${event}`]),
-    `key=${query.key}`,
-    `numwant=${event === 'stopped' ? 0 : query.numWant}`,
-    'compact=1',
-    'no_peer_id=1',
-    ...(trackerId === undefined ? [] : [`trackerid=${escapeBytes(trackerId)}`]),
-  ]
-  const url = new URL(tracker)
-  url.hash = ''
-  url.search = `${url.search === '' ? '?' : `${url.search}&`}${parts.join('&')}`
-  return url
+/** The URL of an announce: the tracker's own with the query behind it. Who stops wants no peers. */
+export function announceUrl(tracker: URL, { trackerId, ...query }: AnnounceQuery): URL {
+  const numWant = query.event === 'stopped' ? 0 : query.numWant
+  const more = trackerId === undefined ? {} : { trackerId }
+  return new URL(buildAnnounceUrl(tracker, { ...query, ...more, numWant, compact: true, noPeerId: true }))
 }
 
 /** Keys that only we may write: a torrent that brings them wants to choose what is sent to a server of its choice. */
