@@ -153,6 +153,8 @@ export const SETTINGS = {
   maxUrgentPieces: { default: 256, min: 1, max: 65536, unit: 'count', public: false },
   /** Pieces in the making at once, at up to 1 MiB a piece and as far as memory allows. */
   maxOpenPieces: { default: 16, min: 1, max: 1024, unit: 'count', public: false },
+  /** A peer that sends a run (`runBytes`) of each of `maxOpenPieces` pieces within this time fetches pieces above `wholePieceBytes` side by side, which makes hashing them cheap. At 20 ms no spinning disk is that fast, and would be slowed down by it. */
+  stripeRound: { default: 20, min: 0, max: 1000, unit: 'milliseconds', public: false },
   /** Attempts to connect to one address in an hour, unless the user gave it. */
   maxDialsPerHour: { default: 3, min: 1, max: 3600, unit: 'count', public: false },
   /** The first wait before an address is dialled again; it doubles. */
@@ -186,9 +188,9 @@ export const SETTINGS = {
   /** Bytes written until they are made durable. */
   syncBytes: { default: 67108864, min: 1048576, max: 17179869184, unit: 'bytes', public: true },
   /** Bytes of the largest piece that is hashed and written in one go; larger ones are, run by run, while they arrive. */
-  wholePieceBytes: { default: 4194304, min: 16384, max: 67108864, unit: 'bytes', public: false },
+  wholePieceBytes: { default: 1048576, min: 16384, max: 67108864, unit: 'bytes', public: false },
   /** Bytes of a run, the unit in which larger pieces are hashed and written. */
-  runBytes: { default: 1048576, min: 16384, max: 16777216, unit: 'bytes', public: false },
+  runBytes: { default: 262144, min: 16384, max: 16777216, unit: 'bytes', public: false },
   /** Bytes of one read while content is checked. */
   checkReadBytes: { default: 262144, min: 16384, max: 16777216, unit: 'bytes', public: false },
   /** Bytes that one job of a check covers at most, unless these are fewer pieces than `checkJobPieces`. */

@@ -10,6 +10,12 @@ use bitlode_base::Time;
 const MEMORY: u64 = 8;
 /// How many times the expected time the first piece waits for the others.
 const SLACK: u64 = 2;
+/// All hope that others come; each piece gives one part of it back.
+const HOPE: u64 = 1024;
+/// A wait in vain leaves one part in so many.
+const DISAPPOINTMENT: u64 = 4;
+/// It was in vain when it brought less than one part in so many of a full batch: those cost as much one by one.
+const VAIN: usize = 4;
 
 /// What bounds a batch.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +39,9 @@ pub(crate) struct Batcher {
     last: Time,
     /// So many of the oldest wait for nothing.
     hurried: usize,
+    /// How much of the patience is left, in parts of [`HOPE`]. Pieces may come fast and still not side by side: the runs of
+    /// one large piece are hashed one after the other, whatever comes meanwhile.
+    hope: u64,
 }
 
 /// What to do with the waiting pieces.
@@ -49,7 +58,7 @@ pub(crate) enum Next {
 impl Batcher {
     pub(crate) fn new(bounds: Bounds) -> Batcher {
         let interval = micros(bounds.patience);
-        Batcher { bounds, waiting: VecDeque::new(), interval, last: Time::ZERO, hurried: 0 }
+        Batcher { bounds, waiting: VecDeque::new(), interval, last: Time::ZERO, hurried: 0, hope: HOPE }
     }
 
     /// A piece that holds so many bytes waits.
@@ -58,6 +67,7 @@ impl Batcher {
         let gap = micros(now.since(self.last)).min(micros(self.bounds.patience));
         self.interval = (self.interval * (MEMORY - 1) + gap) / MEMORY;
         self.last = now;
+        self.hope = (self.hope + 1).min(HOPE);
         self.waiting.push_back((now, bytes));
     }
 
@@ -67,13 +77,21 @@ impl Batcher {
     }
 
     /// The oldest were taken.
-    pub(crate) fn taken(&mut self, count: usize) {
+    pub(crate) fn taken(&mut self, now: Time, count: usize) {
+        let full = self.full();
+        if count >= full {
+            self.hope = HOPE;
+        } else if self.hurried == 0 && count < full / VAIN && self.waits() && now >= self.until() {
+            self.hope /= DISAPPOINTMENT;
+        }
         self.waiting.drain(..count.min(self.waiting.len()));
         self.hurried = self.hurried.saturating_sub(count);
     }
 
     pub(crate) fn next(&self, now: Time) -> Next {
-        let Some(&(oldest, _)) = self.waiting.front() else { return Next::Nothing };
+        if self.waiting.is_empty() {
+            return Next::Nothing;
+        }
         let mut bytes = 0;
         let fits = self.waiting.iter().take(self.bounds.lanes.max(1)).take_while(|(_, more)| {
             bytes += u64::from(*more);
@@ -81,15 +99,27 @@ impl Batcher {
         });
         // One that is larger than a batch may be is a batch.
         let count = fits.count().max(1);
-        let full = self.full();
-        let fill = self.interval.saturating_mul(full as u64);
-        let until = oldest + Duration::from_micros(fill.saturating_mul(SLACK));
-        let waits = count < full
-            && count == self.waiting.len()
-            && self.hurried == 0
-            && fill <= micros(self.bounds.patience)
-            && now < until;
-        if waits { Next::WaitUntil(until) } else { Next::Take(count) }
+        let more = count < self.full() && count == self.waiting.len() && self.hurried == 0;
+        match more && self.waits() && now < self.until() {
+            true => Next::WaitUntil(self.until()),
+            false => Next::Take(count),
+        }
+    }
+
+    /// Whether pieces come fast enough for the first to wait for the others.
+    fn waits(&self) -> bool {
+        self.fill() <= micros(self.bounds.patience) * self.hope / HOPE
+    }
+
+    /// When those that wait wait no longer.
+    fn until(&self) -> Time {
+        let oldest = self.waiting.front().map_or(Time::ZERO, |(oldest, _)| *oldest);
+        oldest + Duration::from_micros(self.fill().saturating_mul(SLACK))
+    }
+
+    /// How long a full batch takes to come, in microseconds.
+    fn fill(&self) -> u64 {
+        self.interval.saturating_mul(self.full() as u64)
     }
 
     /// Pieces of a full batch, if they go on being as large as those that wait.
@@ -123,7 +153,7 @@ mod tests {
         for _ in 0..200 {
             now += interval;
             batcher.arrived(at(now), bytes);
-            batcher.taken(1);
+            batcher.taken(at(now), 1);
         }
         assert_eq!(batcher.next(at(now)), Next::Nothing);
         (batcher, now)
@@ -156,7 +186,7 @@ mod tests {
         assert_eq!(batcher.next(at(start + 4_000)), Next::Take(16));
         batcher.arrived(at(start + 4_250), 256 * KIB);
         assert_eq!(batcher.next(at(start + 4_250)), Next::Take(16));
-        batcher.taken(16);
+        batcher.taken(at(start + 4_250), 16);
         assert!(matches!(batcher.next(at(start + 4_250)), Next::WaitUntil(_)));
     }
 
@@ -204,7 +234,7 @@ mod tests {
         assert!(matches!(batcher.next(at(start + 1)), Next::WaitUntil(_)));
         batcher.hurry();
         assert_eq!(batcher.next(at(start + 1)), Next::Take(3));
-        batcher.taken(3);
+        batcher.taken(at(start + 1), 3);
         batcher.arrived(at(start + 2), 256 * KIB);
         assert!(matches!(batcher.next(at(start + 2)), Next::WaitUntil(_)));
     }
@@ -217,7 +247,7 @@ mod tests {
         loop {
             batcher.arrived(at(now), 256 * KIB);
             match batcher.next(at(now)) {
-                Next::Take(count) => batcher.taken(count),
+                Next::Take(count) => batcher.taken(at(now), count),
                 Next::WaitUntil(_) => break,
                 Next::Nothing => panic!(),
             }
@@ -225,5 +255,29 @@ mod tests {
             now += 250;
         }
         assert!((1..=16).contains(&alone), "{alone}");
+    }
+
+    #[test]
+    fn waits_in_vain_become_rare_and_those_that_are_worth_it_do_not() {
+        // A run of the same piece comes a millisecond after the last one was taken: never two of them.
+        let waited = |together: usize| {
+            let (mut batcher, mut now) = used_to(BOUNDS, 256 * KIB, 1_000);
+            let (mut waits, mut took) = (0, 0);
+            for _ in 0..400 {
+                now += 1_000;
+                (0..together).for_each(|_| batcher.arrived(at(now), 256 * KIB));
+                if let Next::WaitUntil(until) = batcher.next(at(now)) {
+                    waits += 1;
+                    now = until.0;
+                }
+                let Next::Take(count) = batcher.next(at(now)) else { panic!() };
+                took += count;
+                batcher.taken(at(now), count);
+            }
+            assert_eq!(took, 400 * together);
+            waits
+        };
+        assert!((1..=8).contains(&waited(1)), "{}", waited(1));
+        assert!(waited(8) >= 200, "{}", waited(8));
     }
 }

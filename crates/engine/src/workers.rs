@@ -347,7 +347,7 @@ impl State {
         let piece = self.pieces.front().map_or(u64::MAX, |(number, _)| *number);
         match (batch, oldest) {
             (Next::Take(count), oldest) if oldest.is_none_or(|(number, _)| piece < number) => {
-                self.batcher.taken(count);
+                self.batcher.taken(now, count);
                 let count = count.min(self.pieces.len());
                 Turn::Pieces(self.pieces.drain(..count).map(|(_, piece)| piece).collect())
             }

@@ -36,6 +36,9 @@ pub fn swarm(settings: &Settings) -> bitlode_swarm::Limits {
         dials_per_hour: settings.max_dials_per_hour,
         dial_backoff: settings.dial_backoff,
         open_pieces: settings.max_open_pieces,
+        whole_piece: settings.whole_piece_bytes,
+        run: settings.run_bytes,
+        stripe_round: settings.stripe_round,
         random_pieces: settings.random_pieces,
         requests_floor: settings.min_requests,
         requests_max: settings.max_requests,
@@ -81,6 +84,7 @@ pub fn swarm(settings: &Settings) -> bitlode_swarm::Limits {
 /// Of one torrent's storage.
 pub fn storage(settings: &Settings) -> bitlode_storage::Limits {
     bitlode_storage::Limits {
+        names: metainfo(settings),
         block_age: settings.spill_after,
         barrier_every: settings.sync_interval,
         barrier_bytes: settings.sync_bytes,

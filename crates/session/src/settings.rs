@@ -241,6 +241,11 @@ settings! {
     /// Pieces in the making at once, at up to 1 MiB a piece and as far as memory allows.
     max_open_pieces "maxOpenPieces": u32 = 16, 1 => 1_024; Count Inner;
 
+    /// A peer that sends a run (`runBytes`) of each of `maxOpenPieces` pieces within this time fetches pieces above
+    /// `wholePieceBytes` side by side, which makes hashing them cheap. At 20 ms no spinning disk is that fast, and would be
+    /// slowed down by it.
+    stripe_round "stripeRound": Duration = 20, 0 => SECOND; Milliseconds Inner;
+
     // Candidates, choking, metadata
 
     /// Attempts to connect to one address in an hour, unless the user gave it.
@@ -279,9 +284,9 @@ settings! {
     /// Bytes written until they are made durable.
     sync_bytes "syncBytes": u64 = 64 * MIB, MIB => 16 * GIB; Bytes Public;
     /// Bytes of the largest piece that is hashed and written in one go; larger ones are, run by run, while they arrive.
-    whole_piece_bytes "wholePieceBytes": u32 = 4 * MIB, 16 * KIB => 64 * MIB; Bytes Inner;
+    whole_piece_bytes "wholePieceBytes": u32 = MIB, 16 * KIB => 64 * MIB; Bytes Inner;
     /// Bytes of a run, the unit in which larger pieces are hashed and written.
-    run_bytes "runBytes": u32 = MIB, 16 * KIB => 16 * MIB; Bytes Inner;
+    run_bytes "runBytes": u32 = 256 * KIB, 16 * KIB => 16 * MIB; Bytes Inner;
     /// Bytes of one read while content is checked.
     check_read_bytes "checkReadBytes": u32 = 256 * KIB, 16 * KIB => 16 * MIB; Bytes Inner;
     /// Bytes that one job of a check covers at most, unless these are fewer pieces than `checkJobPieces`.

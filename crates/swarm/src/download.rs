@@ -9,7 +9,7 @@ use crate::event::{Output, Reason, SwarmEvent};
 use crate::input::Bug;
 use crate::input::PeerKey;
 use crate::peer::{Has, Peer};
-use crate::picker::{Arrival, Asker, Want};
+use crate::picker::{Arrival, Asker, Stripes, Want};
 use crate::requests::Request;
 use crate::swarm::Swarm;
 
@@ -19,6 +19,8 @@ const BATCH: u32 = 32;
 const SHARE: u32 = 2;
 /// Blocks that come later than this from a slow peer are asked of idle ones too, before the end game.
 const HOSTAGE: Duration = Duration::from_secs(10);
+/// The part of its grant that a torrent's unfinished runs may fill.
+const STRIPE_ROOM: u32 = 4;
 /// The pieces at which `Limits::open_pieces` is meant.
 const PIECE: u32 = 1 << 20;
 
@@ -33,6 +35,7 @@ impl Swarm {
             return;
         }
         let wish = self.wished_pieces();
+        let stripes = self.peers.get(&key).map_or(Stripes::NONE, |peer| self.stripes(peer));
         let (Some(peer), Some(picker)) = (self.peers.get_mut(&key), &mut self.picker) else { return };
         if !peer.gives() {
             return;
@@ -54,7 +57,13 @@ impl Swarm {
             let Has::Known(has) = &peer.has else { return };
             let (avoid, current) = (&peer.avoid[..], &mut peer.current);
             let asker = Asker { key, has, fresh: peer.fresh, parole, avoid, current };
-            picker.pick(now, asker, Want { max: most, wish, random, idle: open == 0 }, &mut self.choice, &mut blocks);
+            picker.pick(
+                now,
+                asker,
+                Want { max: most, wish, stripes, random, idle: open == 0 },
+                &mut self.choice,
+                &mut blocks,
+            );
             self.apply_relisted();
             let short = most.saturating_sub(blocks.len() as u32);
             if short > 0 {
@@ -89,6 +98,21 @@ impl Swarm {
         let by_length = u64::from(self.limits.open_pieces) * u64::from(PIECE) / u64::from(length.max(PIECE));
         let by_grant = u64::from(self.grant / length.div_ceil(BLOCK_LEN));
         by_length.min(by_grant).max(1) as usize
+    }
+
+    /// How many large pieces a peer fetches side by side: as many as are hashed side by side, when a run of each comes so
+    /// fast that hashing them together pays, and faster than a spinning disk could give them.
+    fn stripes(&self, peer: &Peer) -> Stripes {
+        let Some(info) = &self.info else { return Stripes::NONE };
+        let run = (self.limits.run / BLOCK_LEN).max(1);
+        let large = info.layout.nominal_piece_len() > self.limits.whole_piece;
+        let fast = || peer.window.eta(run.saturating_mul(self.limits.open_pieces));
+        if !large || fast().is_none_or(|round| round > self.limits.stripe_round) {
+            return Stripes::NONE;
+        }
+        // Runs that are not whole yet must find room several times over.
+        let pieces = self.limits.open_pieces.min(self.grant / run / STRIPE_ROOM).max(1);
+        Stripes { pieces: pieces as usize, run: run as usize }
     }
 
     /// The end game: a peer with nothing else to fetch takes blocks over that slower ones owe us.

@@ -28,6 +28,12 @@ pub struct Limits {
     pub dial_backoff: Duration,
     /// Pieces with unrequested blocks at once, at up to 1 MiB a piece (16); fewer when the grant holds fewer.
     pub open_pieces: u32,
+    /// Bytes of the largest piece that is hashed in one go (1 MiB): one peer fetches these one after the other.
+    pub whole_piece: u32,
+    /// Bytes of a run, the unit in which larger pieces are hashed (256 KiB).
+    pub run: u32,
+    /// A peer that sends a run of each of `open_pieces` pieces within this time (20 ms) fetches larger pieces side by side.
+    pub stripe_round: Duration,
     /// Pieces taken at random before rarest first begins (4).
     pub random_pieces: u32,
     /// Open requests that a peer gets however slow it is (8), unless it is snubbed.

@@ -2,7 +2,7 @@
 //!
 //! A piece is *listed* (may be begun), *open* (begun) or had. An open piece is *partial* while some of its blocks are
 //! free, that is neither asked for nor held. A peer that begins a piece owns it and gets its blocks in order; others take
-//! from its end, and only when there is nothing better.
+//! from its end, and only when there is nothing better. A very fast one fetches several large pieces side by side.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use bitlode_metainfo::Info;
 
 use crate::input::PeerKey;
 use crate::rarity::Rarity;
+pub(crate) use stripes::Stripes;
 
 /// Blocks that a helper takes in one run from the end of another peer's piece.
 const HELP_RUN: u32 = 16;
@@ -41,6 +42,8 @@ struct Open {
     /// No free block lies at it or behind.
     back: usize,
     owner: Option<PeerKey>,
+    /// Its owner fetches it beside others.
+    striped: bool,
     /// Only its owner may fetch it until then: the piece failed before, or its owner is on parole.
     alone: Option<Time>,
 }
@@ -66,6 +69,8 @@ pub(crate) struct Want {
     pub(crate) max: u32,
     /// Partial pieces to stay within.
     pub(crate) wish: usize,
+    /// Pieces that the peer fetches side by side.
+    pub(crate) stripes: Stripes,
     /// New pieces are taken at random, not rarest first.
     pub(crate) random: bool,
     /// The peer has no request open: rather one piece too many than a peer that waits.
@@ -238,7 +243,13 @@ impl Picker {
             let room = full - before;
             if let Some(piece) = self.pick_urgent(now, &asker) {
                 self.take_front(now, piece, &asker, room, out);
+            } else if let Some((piece, run)) = self.pick_stripe(now, &asker, (want.stripes, want.random), choice) {
+                *asker.current = Some(piece);
+                self.take_front(now, piece, &asker, room.min(run), out);
             } else if let Some(piece) = asker.current.filter(|piece| self.may_take(now, *piece, &asker)) {
+                self.take_front(now, piece, &asker, room, out);
+            } else if let Some(piece) = self.pick_own(now, &asker) {
+                *asker.current = Some(piece);
                 self.take_front(now, piece, &asker, room, out);
             } else if let Some(piece) = self.pick_unowned(now, &asker).or_else(|| self.begin(now, &asker, want, choice))
             {
@@ -481,7 +492,8 @@ impl Picker {
     }
 
     fn begin(&mut self, now: Time, asker: &Asker<'_>, want: Want, choice: &mut Choice) -> Option<PieceIndex> {
-        if asker.fresh == 0 || self.partial.len() >= want.wish {
+        let full = || self.partial.len() >= want.wish && self.plain().count() >= want.wish;
+        if asker.fresh == 0 || full() {
             return None;
         }
         self.begin_any(now, asker, want.random, choice)
@@ -490,7 +502,7 @@ impl Picker {
     /// Nothing partial is of use to this peer. Pieces that nobody else can give do not count.
     fn begin_beyond(&mut self, now: Time, asker: &Asker<'_>, want: Want, choice: &mut Choice) -> Option<PieceIndex> {
         let alive = |piece: &&PieceIndex| self.seeds > 0 || self.rarity.peers(piece.0) > 0;
-        let full = || self.partial.iter().filter(alive).count() >= want.wish.saturating_mul(SPARE);
+        let full = || self.plain().filter(alive).count() >= want.wish.saturating_mul(SPARE);
         if asker.fresh == 0 || (!want.idle && full()) {
             return None;
         }
@@ -509,6 +521,7 @@ impl Picker {
     fn own(&mut self, now: Time, piece: PieceIndex, asker: &Asker<'_>) {
         if let Some(open) = self.open.get_mut(&piece) {
             open.owner = Some(asker.key);
+            open.striped = false;
             if asker.parole || open.alone.is_some() {
                 open.alone = Some(now + ALONE);
             }
@@ -525,7 +538,8 @@ impl Picker {
             }
         }
         let back = blocks.len();
-        let open = Open { blocks, free: count, missing: count, front: 0, back, owner: None, alone: None };
+        let open =
+            Open { blocks, free: count, missing: count, front: 0, back, owner: None, striped: false, alone: None };
         self.open.insert(piece, open);
         self.relist(piece);
         if count > 0 {
@@ -602,5 +616,6 @@ fn avoided(asker: &Asker<'_>, piece: PieceIndex) -> bool {
     asker.avoid.iter().any(|(avoid, _)| *avoid == piece)
 }
 
+mod stripes;
 #[cfg(test)]
 mod tests;

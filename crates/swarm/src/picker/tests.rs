@@ -151,7 +151,9 @@ impl Play {
         let Some(key) = self.some_peer() else { return };
         let max = 1 + self.choice.below(8) as u32;
         let wish = 1 + self.choice.below(5) as usize;
-        let want = Want { max, wish, random: false, idle: self.choice.below(2) == 0 };
+        let (pieces, run) = (1 + self.choice.below(4) as usize, 1 + self.choice.below(3) as usize);
+        let stripes = Stripes { pieces, run };
+        let want = Want { max, wish, stripes, random: false, idle: self.choice.below(2) == 0 };
         let listed: BTreeSet<u32> = (0..self.pieces).filter(|piece| self.model.listed(*piece)).collect();
         let peer = self.model.peers.get_mut(&key).unwrap();
         let fresh = self.picker.count(&peer.has).1;
@@ -325,7 +327,7 @@ fn a_piece_that_failed_waits_for_one_peer_and_not_for_ever() {
         let fresh = picker.count(&has).1;
         let asker = Asker { key: PeerKey(key), has: &has, fresh, parole: false, avoid: &[], current: &mut None };
         let mut out = Vec::new();
-        let want = Want { max, wish: 4, random: false, idle: true };
+        let want = Want { max, wish: 4, stripes: Stripes::NONE, random: false, idle: true };
         picker.pick(now, asker, want, &mut choice, &mut out);
         out
     };
@@ -345,4 +347,73 @@ fn a_piece_that_failed_waits_for_one_peer_and_not_for_ever() {
     assert_eq!(pick(&mut picker, now, 3, 1).len(), 1);
     let later = now + ALONE;
     assert_eq!(pick(&mut picker, later, 4, 4).len(), 2, "it had its time");
+}
+
+/// Picks `max` blocks for a peer that has everything: piece and block number of each.
+fn pick(
+    picker: &mut Picker,
+    key: u64,
+    current: &mut Option<PieceIndex>,
+    max: u32,
+    stripes: Stripes,
+) -> Vec<(u32, u32)> {
+    let has = Bitfield::all(picker.pieces());
+    let fresh = picker.count(&has).1;
+    let asker = Asker { key: PeerKey(key), has: &has, fresh, parole: false, avoid: &[], current };
+    let (mut out, mut choice) = (Vec::new(), Choice::new(1));
+    let want = Want { max, wish: 2, stripes, random: false, idle: true };
+    picker.pick(Time::ZERO, asker, want, &mut choice, &mut out);
+    out.iter().map(|block| (block.piece.0, block.number())).collect()
+}
+
+#[test]
+fn a_fast_peer_gets_a_run_of_each_of_several_pieces_in_turn() {
+    let mut picker = Picker::new(info(9, 12), Bitfield::none(9));
+    picker.add_peer(&Bitfield::all(9));
+    let (mut current, mut got) = (None, Vec::new());
+    // In portions that do not fit the runs; two runs of each piece, so that none is whole yet.
+    for max in [3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2] {
+        got.extend(pick(&mut picker, 1, &mut current, max, Stripes { pieces: 4, run: 4 }));
+    }
+    assert_eq!(got.len(), 32);
+    let pieces: Vec<u32> = got.chunks(4).map(|run| run[0].0).collect();
+    let round = |pieces: &[u32]| pieces.iter().copied().collect::<BTreeSet<_>>();
+    assert_eq!((round(&pieces[..4]).len(), round(&pieces[..4])), (4, round(&pieces[4..])));
+    for (at, run) in got.chunks(4).enumerate() {
+        let begin = 4 * (at as u32 / 4);
+        assert_eq!(run, (begin..begin + 4).map(|number| (pieces[at], number)).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_peer_that_is_not_fast_any_more_finishes_its_pieces_one_by_one() {
+    let mut picker = Picker::new(info(9, 12), Bitfield::none(9));
+    picker.add_peer(&Bitfield::all(9));
+    let mut current = None;
+    let begun = pick(&mut picker, 1, &mut current, 16, Stripes { pieces: 4, run: 4 });
+    let rest = pick(&mut picker, 1, &mut current, 32, Stripes::NONE);
+    let pieces = |blocks: &[(u32, u32)]| blocks.iter().map(|(piece, _)| *piece).collect::<BTreeSet<_>>();
+    assert_eq!(pieces(&rest), pieces(&begun));
+    for run in rest.chunks(8) {
+        assert_eq!(run, (4..12).map(|number| (run[0].0, number)).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn pieces_side_by_side_keep_no_other_peer_from_a_piece_of_its_own() {
+    let mut picker = Picker::new(info(9, 12), Bitfield::none(9));
+    picker.add_peer(&Bitfield::all(9));
+    picker.add_peer(&Bitfield::all(9));
+    let striped = pick(&mut picker, 1, &mut None, 16, Stripes { pieces: 4, run: 4 });
+    let own = pick(&mut picker, 2, &mut None, 12, Stripes::NONE);
+    assert_eq!(own, (0..12).map(|number| (own[0].0, number)).collect::<Vec<_>>());
+    assert!(striped.iter().all(|(piece, _)| *piece != own[0].0));
+    // When the fast one leaves, its pieces are the first that the other goes on with.
+    for (piece, number) in &striped {
+        let block = picker.info.layout.block(PieceIndex(*piece), *number);
+        picker.release(PeerKey(1), block);
+    }
+    picker.disown(PeerKey(1));
+    let next = pick(&mut picker, 2, &mut None, 12, Stripes::NONE);
+    assert!(striped.iter().any(|(piece, _)| *piece == next[0].0));
 }
