@@ -35,7 +35,7 @@ export function instructionSet() {
     ['sha-ni', ['sha_ni'], 'C4', 'pread 64K + SHA-NI'],
     ['portable', [], 'C4', 'pread 64K + SHA-NI'],
   ].map(([name, needs, leech, check]) => ({ name, needs, leech, check }))
-  const ceiling = process.env.BITLODE_ISA ?? ladder[0].name
+  const ceiling = process.env.BITLODE_ISA || ladder[0].name
   const top = ladder.findIndex(({ name }) => name === ceiling)
   if (top < 0) throw new Error(`BITLODE_ISA is ${ceiling}: expected ${ladder.map(({ name }) => name).join(', ')}`)
   const found = ladder.slice(top).find(({ needs }) => needs.every((flag) => flags.includes(flag)))

@@ -14,19 +14,19 @@ export function table(head, rows) {
   return [line(head), widths.map((width) => '-'.repeat(width)).join('  '), ...all.slice(1).map(line)].join('\n')
 }
 
-/** The transfers of one piece size; a pair that did not complete says how often. */
+/** The transfers of one piece size; below it, which pairs did not complete and how often. */
 export function transferTable({ cast, runs, failures, rounds }) {
   const rows = cast.map((pair) => {
     const name = pairName(pair)
     const list = runs.get(name)
-    const failed = failures.get(name)
     const figure = (key) => written(spread(list.map((run) => run[key])))
     if (list.length === 0) return [name, 'did not complete', '', '', '']
     const rss = pair.leecher === sink ? '–' : spread(list.map((run) => run.rss)).median.toFixed(0)
-    const note = failed > 0 ? `${name} (${failed} of ${rounds} did not complete)` : name
-    return [note, figure('rate'), figure('seed'), figure('leech'), rss]
+    return [name, figure('rate'), figure('seed'), figure('leech'), rss]
   })
-  return table(['seeder → leecher', 'GB/s', 'seed CPU s/GB', 'leech CPU s/GB', 'leech RSS MiB'], rows)
+  const text = table(['seeder → leecher', 'GB/s', 'seed CPU s/GB', 'leech CPU s/GB', 'leech RSS MiB'], rows)
+  const failed = [...failures].filter(([, count]) => count > 0)
+  return [text, ...failed.map(([name, count]) => `did not complete: ${name}, ${count} of ${rounds}`)].join('\n')
 }
 
 /** What is wanted and what is. */
@@ -42,7 +42,7 @@ export function targetTable(rows) {
     wanted(target, figure),
     wanted(first, figure),
   ])
-  return `${table(['figure', 'median [range]', 'target', 'first issue'], lines)}\n+ reached, ! not reached`
+  return `${table(['figure', 'median [range]', 'target', 'first version'], lines)}\n+ reached, ! not reached`
 }
 
 const [width, left, wide, line] = [1100, 320, 560, 26]
@@ -77,9 +77,9 @@ export function plot(title, panels) {
     }
     y += 16
     write(16, `${name}: distance from what is wanted`, 'font-weight="bold"')
-    write(left, '■ reached', `fill="${green}"`)
-    write(left + 80, '■ not reached', `fill="${red}"`)
-    write(left + 190, 'the line is what is wanted; shorter is better')
+    write(left + 100, '■ reached', `fill="${green}"`)
+    write(left + 180, '■ not reached', `fill="${red}"`)
+    write(left + 290, 'the line is what is wanted; shorter is better')
     y += 22
     const top = y
     const one = wide / 2
@@ -89,7 +89,7 @@ export function plot(title, panels) {
         ? [['', target]]
         : [
             [', target', target],
-            [', first issue', first],
+            [', first version', first],
           ]
       return wanted
         .filter(([, bound]) => bound && !Number.isNaN(figure.median))
