@@ -48,6 +48,6 @@ for (const end of ['leech', 'seed']) {
   )
   if (!bless && ratio < 2 - allowed) process.stdout.write(`${end}: fewer than before; keep it with -- --bless\n`)
 }
-if (bless && failed === 0) writeFileSync(ratchet, `${JSON.stringify(now)}\n`)
+if (bless && failed === 0) writeFileSync(ratchet, `${JSON.stringify(now, null, 2)}\n`)
 process.stdout.write(`${2 - failed} passed, ${failed} failed\n`)
 process.exit(failed > 0 ? 1 : 0)

@@ -34,7 +34,7 @@ settings = {
     "alert_mask": 0,
 }
 if want.get("tuned"):
-    # The best found: of twelve sets (one to four threads for hashes and disk, buffers of sockets and peers from the default
+    # The best found: of ten sets (one to four threads for hashes and disk, buffers of sockets and peers from the default
     # to 8 MiB, queues from the default to 2,000 requests, the system's cache on and off) none used less CPU by more than the noise.
     settings.update(
         hashing_threads=2,
