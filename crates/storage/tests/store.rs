@@ -31,6 +31,20 @@ fn several() -> Content {
     Content::new(32 * KIB, &[(&["a"], 50_000), (&["d", "e", "b"], 70_001), (&["empty"], 0), (&["d", "c"], 9_999)])
 }
 
+/// A download of them whose folder was empty.
+fn begun() -> (Content, MemoryDisk, Rig<MemoryDisk>) {
+    let (content, disk) = (several(), MemoryDisk::default());
+    let rig = opened(&content, &disk);
+    (content, disk, rig)
+}
+
+/// Gives all that is missing; every byte ends up durable.
+fn complete(rig: &mut Rig<MemoryDisk>, disk: &MemoryDisk) {
+    rig.give_all();
+    assert!(rig.is_completed());
+    assert_files(&rig.content, disk, View::Durable);
+}
+
 fn assert_files(content: &Content, disk: &MemoryDisk, view: View) {
     for (path, bytes) in content.files() {
         assert!(disk.bytes(&path, view).as_deref() == Some(bytes), "{path:?}");
@@ -39,8 +53,7 @@ fn assert_files(content: &Content, disk: &MemoryDisk, view: View) {
 
 #[test]
 fn a_download_ends_durable_with_its_marker_gone() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (content, disk, mut rig) = begun();
     let marker = vec![content.marker()];
     assert!(disk.bytes(&marker, View::Durable).is_some(), "the marker is durable before the first byte");
     rig.give_all();
@@ -62,9 +75,7 @@ fn transfers_that_are_cut_short_go_on() {
     let (content, disk) = (several(), MemoryDisk::default());
     disk.set_short();
     let mut rig = opened(&content, &disk);
-    rig.give_all();
-    assert!(rig.is_completed());
-    assert_files(&content, &disk, View::Durable);
+    complete(&mut rig, &disk);
     rig.go(StoreInput::Check);
     assert!(rig.checked().unwrap().is_full());
 }
@@ -84,8 +95,7 @@ fn a_piece_is_one_job_and_one_write_for_each_file() {
 
 #[test]
 fn a_wrong_piece_is_not_written_and_all_its_blocks_are_wanted_again() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (content, disk, mut rig) = begun();
     let blocks = content.blocks(0);
     let wrong = rig.chunk_of(&vec![1; blocks[0].len as usize]);
     rig.tell(StoreInput::Block { block: blocks[0], data: wrong });
@@ -228,8 +238,7 @@ fn a_block_that_waits_for_its_piece_is_written_after_two_seconds() {
 
 #[test]
 fn a_barrier_runs_five_seconds_after_the_first_piece_that_is_not_durable() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (_, _, mut rig) = begun();
     rig.give_piece(0);
     rig.pass(Duration::from_secs(3));
     rig.give_piece(1);
@@ -255,8 +264,7 @@ fn a_barrier_runs_when_enough_bytes_are_not_durable() {
 
 #[test]
 fn a_barrier_claims_only_what_was_written_before_it_began() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (_, _, mut rig) = begun();
     rig.give_piece(0);
     rig.tell(StoreInput::Barrier);
     let barrier = rig.run_one().unwrap();
@@ -269,8 +277,7 @@ fn a_barrier_claims_only_what_was_written_before_it_began() {
 
 #[test]
 fn a_barrier_asked_for_while_one_is_out_is_answered_by_its_own() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (_, _, mut rig) = begun();
     rig.give_piece(0);
     rig.tell(StoreInput::Barrier);
     let barrier = rig.run_one().unwrap();
@@ -284,8 +291,7 @@ fn a_barrier_asked_for_while_one_is_out_is_answered_by_its_own() {
 
 #[test]
 fn new_folders_are_durable_before_their_files_are_claimed() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (_, disk, mut rig) = begun();
     (0..3).for_each(|piece| rig.give_piece(piece));
     disk.calls();
     rig.go(StoreInput::Barrier);
@@ -296,8 +302,7 @@ fn new_folders_are_durable_before_their_files_are_claimed() {
 
 #[test]
 fn row_77_after_a_failed_sync_nothing_since_the_last_good_barrier_is_claimed_or_read_back() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (content, disk, mut rig) = begun();
     rig.give_piece(0);
     rig.go(StoreInput::Barrier);
     rig.give_piece(1);
@@ -313,15 +318,12 @@ fn row_77_after_a_failed_sync_nothing_since_the_last_good_barrier_is_claimed_or_
     rig.take();
     rig.go(StoreInput::Retry);
     assert!(matches!(rig.said[..], [StoreOutput::Resumed]), "{:?}", rig.said);
-    rig.give_all();
-    assert!(rig.is_completed());
-    assert_files(&content, &disk, View::Durable);
+    complete(&mut rig, &disk);
 }
 
 #[test]
 fn row_77_a_job_that_is_out_during_a_failed_sync_is_not_believed() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (content, disk, mut rig) = begun();
     rig.give_piece(0);
     content.blocks(1).into_iter().for_each(|block| rig.give(block));
     let piece = rig.run_one().unwrap();
@@ -335,8 +337,7 @@ fn row_77_a_job_that_is_out_during_a_failed_sync_is_not_believed() {
 
 #[test]
 fn row_77_a_failed_read_takes_the_piece_back_and_the_others_stay() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (content, disk, mut rig) = begun();
     rig.give_all();
     rig.take();
     disk.fail("read", 1, Fault::Io);
@@ -353,8 +354,7 @@ fn row_77_a_failed_read_takes_the_piece_back_and_the_others_stay() {
 
 #[test]
 fn row_76_a_full_disk_stops_with_the_bytes_needed_and_goes_on_by_itself() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (content, disk, mut rig) = begun();
     rig.give_piece(0);
     disk.fail("write", 1, Fault::Full);
     rig.give(content.blocks(2)[0]);
@@ -381,15 +381,12 @@ fn row_76_a_full_disk_stops_with_the_bytes_needed_and_goes_on_by_itself() {
     disk.set_free(1 << 30);
     rig.pass(Duration::from_secs(61));
     assert!(rig.said.iter().any(|said| matches!(said, StoreOutput::Resumed)));
-    rig.give_all();
-    assert!(rig.is_completed());
-    assert_files(&content, &disk, View::Durable);
+    complete(&mut rig, &disk);
 }
 
 #[test]
 fn row_76_delayed_allocation_that_fails_at_the_sync_claims_nothing() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (_, disk, mut rig) = begun();
     rig.give_piece(0);
     disk.fail("sync", 1, Fault::Full);
     rig.go(StoreInput::Barrier);
@@ -500,8 +497,7 @@ fn row_79_no_more_files_are_open_than_the_limit_and_a_process_without_descriptor
 
 #[test]
 fn row_80_a_file_that_vanished_is_no_longer_had_and_is_never_claimed() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (_, disk, mut rig) = begun();
     rig.give_piece(0);
     rig.give_piece(1);
     disk.delete(&["t".into(), "a".into()]);
@@ -509,15 +505,12 @@ fn row_80_a_file_that_vanished_is_no_longer_had_and_is_never_claimed() {
     assert_eq!((rig.stopped(), rig.durable()), (Some(Code::StorageChanged), vec![]));
     assert_eq!(rig.unhad(), [0, 1]);
     rig.go(StoreInput::Retry);
-    rig.give_all();
-    assert!(rig.is_completed());
-    assert_files(&content, &disk, View::Durable);
+    complete(&mut rig, &disk);
 }
 
 #[test]
 fn row_80_a_file_that_vanished_after_its_claim_prevents_completion() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (content, disk, mut rig) = begun();
     (0..3).for_each(|piece| rig.give_piece(piece));
     rig.go(StoreInput::Barrier);
     disk.delete(&["t".into(), "a".into()]);
@@ -564,8 +557,7 @@ fn row_82_foreign_files_that_hold_the_content_are_a_finished_download() {
 
 #[test]
 fn row_82_a_file_that_appears_during_a_download_is_not_written_into() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (_, disk, mut rig) = begun();
     let path = ["t".to_owned(), "a".to_owned()];
     disk.put(&path, b"precious");
     rig.give_piece(0);
@@ -645,8 +637,7 @@ fn a_check_is_split_among_a_bounded_number_of_jobs() {
 
 #[test]
 fn a_cancelled_check_ends_and_what_was_had_stays() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (_, _, mut rig) = begun();
     rig.give_piece(0);
     rig.tell(StoreInput::Check);
     rig.tell(StoreInput::CancelCheck);
@@ -659,8 +650,7 @@ fn a_cancelled_check_ends_and_what_was_had_stays() {
 
 #[test]
 fn a_check_waits_for_the_writes_that_are_out() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (content, _, mut rig) = begun();
     rig.give_piece(0);
     content.blocks(1).into_iter().for_each(|block| rig.give(block));
     assert_eq!(rig.jobs.len(), 1);
@@ -776,8 +766,7 @@ fn reads_give_the_blocks_in_the_order_asked_and_long_ones_in_parts() {
 
 #[test]
 fn nothing_outside_a_verified_piece_is_read() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (_, _, mut rig) = begun();
     rig.give_piece(1);
     rig.take();
     let beyond = [
@@ -796,8 +785,7 @@ fn nothing_outside_a_verified_piece_is_read() {
 
 #[test]
 fn a_users_read_ends_where_the_verified_bytes_or_the_file_end() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (content, _, mut rig) = begun();
     rig.give_piece(0);
     let read = |rig: &mut Rig<MemoryDisk>, file, offset, len| {
         rig.take();
@@ -818,8 +806,7 @@ fn a_users_read_ends_where_the_verified_bytes_or_the_file_end() {
 
 #[test]
 fn closing_makes_the_last_pieces_durable_and_gives_all_memory_back() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (content, _, mut rig) = begun();
     rig.give_piece(0);
     rig.give(content.blocks(1)[0]);
     content.blocks(2).into_iter().for_each(|block| rig.give(block));
@@ -834,8 +821,7 @@ fn closing_makes_the_last_pieces_durable_and_gives_all_memory_back() {
 
 #[test]
 fn only_the_wanted_pieces_have_to_be_durable_and_the_marker_stays() {
-    let (content, disk) = (several(), MemoryDisk::default());
-    let mut rig = opened(&content, &disk);
+    let (content, disk, mut rig) = begun();
     let mut wanted = bitlode_base::Bitfield::none(content.pieces());
     wanted.set(PieceIndex(1));
     rig.tell(StoreInput::Wanted(wanted));
