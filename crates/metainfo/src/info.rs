@@ -1,5 +1,6 @@
 //! The info dictionary: what an info-hash stands for.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bitlode_base::{FileIndex, PieceIndex};
@@ -16,7 +17,7 @@ use crate::path::NodeId;
 use crate::unique::{Equal, resolve};
 use crate::v1;
 use crate::v2;
-use crate::verifier::{FileHashes, Verifier};
+use crate::verifier::{FileHashes, PieceHashes, Verifier};
 use crate::warning::Warning;
 
 /// An info dictionary, parsed and valid.
@@ -65,6 +66,7 @@ impl Info {
         limits: &Limits,
     ) -> Result<Info, MetainfoError> {
         let dict = value.as_dict().ok_or(MetainfoError::Missing { key: "info" })?;
+        let raw: Arc<[u8]> = Arc::from(value.span());
         let version = dict.get(b"meta version").and_then(Value::as_int).unwrap_or(1);
         if !(1..=2).contains(&version) {
             return Err(MetainfoError::Invalid { key: "meta version", why: "is newer than this version knows" });
@@ -94,7 +96,7 @@ impl Info {
             if let Some(tree) = tree {
                 agree(&mut own, &tree, pieces, &name)?;
             }
-            let sha1s = piece_hashes(dict, pieces)?;
+            let sha1s = PieceHashes::new(raw.clone(), piece_hashes(value, dict, pieces)?);
             let v1::Files { files, paths, total, single } = own;
             let layout = Layout { piece_length, pieces: count, total, aligned: false, files, paths };
             let verifier = match is_v2 {
@@ -130,7 +132,6 @@ impl Info {
             }
         }
         layout.paths.shrink();
-        let raw: Arc<[u8]> = Arc::from(value.span());
         Ok(Info {
             hashes: InfoHashes { v1: is_v1.then(|| sha1(&raw)), v2: is_v2.then(|| sha256(&raw)) },
             raw,
@@ -238,13 +239,16 @@ fn check_pieces(pieces: u64, limits: &Limits) -> Result<u32, MetainfoError> {
     count.ok_or(MetainfoError::Limit { what: "pieces", limit: limits.pieces, setting: "maxPieces" })
 }
 
-fn piece_hashes(dict: Dict<'_>, pieces: u64) -> Result<Arc<[u8]>, MetainfoError> {
-    let bytes = dict.get(b"pieces").and_then(Value::as_bytes).ok_or(MetainfoError::Missing { key: "pieces" })?;
+/// Where `pieces` stands in the info dictionary.
+fn piece_hashes(info: Value<'_>, dict: Dict<'_>, pieces: u64) -> Result<Range<usize>, MetainfoError> {
+    let found = dict.get(b"pieces").and_then(|value| Some((value, value.as_bytes()?)));
+    let (value, bytes) = found.ok_or(MetainfoError::Missing { key: "pieces" })?;
     let want = pieces.saturating_mul(20);
     if bytes.len() as u64 != want {
         return Err(MetainfoError::Pieces { want, got: bytes.len() as u64 });
     }
-    Ok(Arc::from(bytes))
+    let end = value.offset().saturating_add(value.span().len()).saturating_sub(info.offset());
+    Ok(end.saturating_sub(bytes.len())..end)
 }
 
 /// The trees of the files that are not empty, without layers.

@@ -41,5 +41,5 @@ pub use magnet::Magnet;
 pub use metainfo::{Metainfo, Signature};
 pub use name::{Name, safe_name};
 pub use path::Component;
-pub use verifier::{FileHashes, Verifier};
+pub use verifier::{FileHashes, PieceHashes, Verifier};
 pub use warning::Warning;
