@@ -17,6 +17,9 @@ use crate::swarm::Swarm;
 const BATCH: u32 = 32;
 /// Open requests that every peer gets as long as there is memory.
 const SHARE: u32 = 2;
+/// Waiting peers that are asked in vain until the rest has to wait for the next time, and when that is.
+const IN_VAIN: u32 = 100;
+const PUMP_AGAIN: Duration = Duration::from_millis(50);
 /// Blocks that come later than this from a slow peer are asked of idle ones too, before the end game.
 const HOSTAGE: Duration = Duration::from_secs(10);
 /// The part of its grant that a torrent's unfinished runs may fill.
@@ -34,7 +37,7 @@ impl Swarm {
         if !self.running {
             return;
         }
-        let wish = self.wished_pieces();
+        let (wish, left) = (self.wished_pieces(), self.left());
         let stripes = self.peers.get(&key).map_or(Stripes::NONE, |peer| self.stripes(peer));
         let (Some(peer), Some(picker)) = (self.peers.get_mut(&key), &mut self.picker) else { return };
         if !peer.gives() {
@@ -46,7 +49,6 @@ impl Swarm {
         if room == 0 || (open > 0 && room < (window / 4).clamp(1, BATCH)) {
             return;
         }
-        let left = self.grant.saturating_sub(self.promised).saturating_sub(self.unfreed);
         let others = self.reserved.saturating_sub(peer.reserved);
         let share = SHARE.saturating_sub(open).min(left);
         let most = left.saturating_sub(others).max(share).min(room);
@@ -82,12 +84,22 @@ impl Swarm {
             self.wait(key);
         }
         if most < room {
-            self.starved = true;
-            // Most of the memory lies in storage, waiting for the rest of its pieces.
-            if !self.pressed && self.unfreed / 2 > self.promised {
-                self.pressed = true;
-                self.say(Output::Pressure);
-            }
+            self.starve();
+        }
+    }
+
+    /// Slabs of the grant that nothing holds and nothing is promised.
+    fn left(&self) -> u32 {
+        self.grant.saturating_sub(self.promised).saturating_sub(self.unfreed)
+    }
+
+    /// Somebody could be asked for more if there were more memory.
+    fn starve(&mut self) {
+        self.starved = true;
+        // Most of the memory lies in storage, waiting for the rest of its pieces.
+        if !self.pressed && self.unfreed / 2 > self.promised {
+            self.pressed = true;
+            self.say(Output::Pressure);
         }
     }
 
@@ -160,14 +172,25 @@ impl Swarm {
         }
     }
 
-    /// Asks those who wait, in the order of waiting.
+    /// Asks those who wait, in the order of waiting. However many they are, it ends soon when there is nothing for them.
     pub(crate) fn pump(&mut self, now: Time, patient: bool) {
         self.starved = false;
+        self.pump_at = Time::NEVER;
+        let mut in_vain = 0;
         for _ in 0..self.hungry.len() {
+            if self.left() == 0 {
+                return self.starve();
+            }
+            if in_vain == IN_VAIN {
+                self.pump_at = now + PUMP_AGAIN;
+                return;
+            }
             let Some(key) = self.hungry.pop_front() else { return };
             if let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.hungry) {
                 peer.hungry = false;
+                let promised = self.promised;
                 self.refill_with(now, key, patient);
+                in_vain += u32::from(self.promised == promised);
             }
         }
     }

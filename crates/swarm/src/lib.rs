@@ -14,6 +14,7 @@
 //! | `ban.rs` | who sent wrong data |
 //! | `candidates.rs` | who to call next |
 //! | `metadata.rs` | fetching and serving the info dictionary (BEP 9) |
+//! | `news.rs` | pieces that peers have still to be told of |
 //! | `peer.rs` | one connected peer |
 //! | `swarm.rs` | state and glue; `messages.rs`, `download.rs`, `upload.rs`, `exchange.rs`, `members.rs` are its parts |
 
@@ -27,6 +28,7 @@ mod input;
 mod members;
 mod messages;
 mod metadata;
+mod news;
 mod peer;
 mod picker;
 mod rarity;

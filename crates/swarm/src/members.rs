@@ -48,6 +48,7 @@ impl Swarm {
     fn announce(&mut self, key: PeerKey) {
         #[cfg(feature = "planted-bugs")]
         let planted = self.planted_last_piece();
+        let heard = self.news.end();
         let Some(peer) = self.peers.get_mut(&key).filter(|peer| !peer.announced) else { return };
         let message = match (&self.info, &self.picker) {
             // No metadata: nothing to name (BEP 3), or nothing at all (BEP 6).
@@ -62,7 +63,7 @@ impl Swarm {
                 if planted {
                     had.clear(PieceIndex(had.len().saturating_sub(1)));
                 }
-                peer.announced = true;
+                (peer.announced, peer.heard) = (true, heard);
                 match (peer.fast, had.count() == 0, had.is_full()) {
                     (false, true, _) => return,
                     (true, true, _) => OwnedMessage::HaveNone,
@@ -71,7 +72,7 @@ impl Swarm {
                 }
             }
         };
-        peer.announced = true;
+        (peer.announced, peer.heard) = (true, heard);
         self.say(Output::Send { peer: key, message });
     }
 
@@ -85,9 +86,24 @@ impl Swarm {
         if self.planted_last_piece() && self.have().is_some_and(|had| piece.0 + 1 == had.len()) {
             return;
         }
-        let lacking = self.peers.values().filter(|peer| peer.announced && !peer.has(piece));
-        let keys: Vec<PeerKey> = lacking.map(|peer| peer.key).collect();
-        for peer in keys {
+        self.news.add(piece);
+        if self.news.at(self.peers.len()) <= self.now() {
+            self.tell_news();
+        }
+    }
+
+    /// Tells every peer of the pieces that came since it was told last, as far as it lacks them.
+    pub(crate) fn tell_news(&mut self) {
+        let (first, end, news) = self.news.take(self.now());
+        let Some(picker) = &self.picker else { return };
+        let mut out = Vec::new();
+        for peer in self.peers.values_mut().filter(|peer| peer.announced) {
+            let fresh = news.iter().skip(usize::try_from(peer.heard.saturating_sub(first)).unwrap_or(usize::MAX));
+            let lacking = fresh.filter(|piece| picker.had().has(**piece) && !peer.has(**piece));
+            out.extend(lacking.map(|piece| (peer.key, *piece)));
+            peer.heard = end;
+        }
+        for (peer, piece) in out {
             self.say(Output::Send { peer, message: OwnedMessage::Have(piece) });
         }
     }
@@ -104,8 +120,9 @@ impl Swarm {
         let keys: Vec<PeerKey> = self.peers.keys().copied().collect();
         for key in keys {
             let learned = self.peers.get_mut(&key).map_or(Ok(()), |peer| peer.learn(pieces));
-            if let Err(reason) = learned {
-                self.close(now, key, reason);
+            match learned {
+                Ok(()) => self.recount(key),
+                Err(reason) => self.close(now, key, reason),
             }
         }
     }
@@ -234,6 +251,7 @@ impl Swarm {
 
     /// Wants what the peer has, or no longer.
     pub(crate) fn update_interest(&mut self, now: Time, key: PeerKey) {
+        self.recount(key);
         let live = self.picker.is_some() && self.running;
         let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.announced || !peer.fast) else { return };
         let wants = peer.useful > 0 && (live || peer.am_interested);
@@ -241,7 +259,9 @@ impl Swarm {
             peer.am_interested = wants;
             let message = if wants { OwnedMessage::Interested } else { OwnedMessage::NotInterested };
             // From here on it is too late to name all our pieces at once.
-            peer.announced = true;
+            if !std::mem::replace(&mut peer.announced, true) {
+                peer.heard = self.news.end();
+            }
             self.say(Output::Send { peer: key, message });
             self.note(key);
         }
@@ -316,6 +336,7 @@ impl Swarm {
             picker.disown(key);
             peer.field().into_iter().for_each(|field| picker.remove_peer(field));
         }
+        self.standings.remove(peer.counted);
         self.interested -= usize::from(peer.interested);
         self.unchoked -= usize::from(!peer.am_choking);
         self.used -= usize::from(peer.interested && !peer.am_choking);

@@ -68,6 +68,7 @@ impl Swarm {
             self.forget_all(key);
         }
         self.note(key);
+        self.recount(key);
         self.event(SwarmEvent::Choked { peer: key });
     }
 
@@ -80,6 +81,7 @@ impl Swarm {
         }
         peer.requests.progressed(now);
         self.note(key);
+        self.recount(key);
         self.event(SwarmEvent::Unchoked { peer: key });
         self.refill(now, key);
     }
@@ -111,8 +113,8 @@ impl Swarm {
                     picker.add_have(piece, field);
                     peer.fresh = peer.fresh.saturating_add(u32::from(picker.is_listed(piece)));
                     peer.useful = peer.useful.saturating_add(u32::from(picker.is_useful(piece)));
-                    self.update_interest(now, key);
                 }
+                self.update_interest(now, key);
                 self.check_both_complete(now, key);
             }
         }
@@ -141,8 +143,8 @@ impl Swarm {
             },
         };
         if let Some(picker) = &mut self.picker {
-            peer.field().into_iter().for_each(|none| picker.remove_peer(none));
             picker.add_peer(&field);
+            peer.field().into_iter().for_each(|none| picker.remove_peer(none));
             (peer.useful, peer.fresh) = picker.count(&field);
         }
         peer.has = Has::Known(field);

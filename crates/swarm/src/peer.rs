@@ -32,6 +32,17 @@ pub(crate) enum Field {
     Bytes(Vec<u8>),
 }
 
+/// What a swarm counts its peers by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// It has everything.
+    pub(crate) seed: bool,
+    /// It does not choke us.
+    pub(crate) unchokes: bool,
+    /// It does not choke us and has something that we want.
+    pub(crate) useful: bool,
+}
+
 /// Which pieces a peer has.
 #[derive(Debug)]
 pub(crate) enum Has {
@@ -68,6 +79,8 @@ pub(crate) struct Peer {
 
     /// We told it which pieces we have.
     pub(crate) announced: bool,
+    /// The number of the first piece that it has not been told of since.
+    pub(crate) heard: u64,
     pub(crate) am_interested: bool,
     pub(crate) am_choking: bool,
     pub(crate) interested: bool,
@@ -103,6 +116,9 @@ pub(crate) struct Peer {
     pub(crate) unchoked_at: Option<Time>,
     pub(crate) last_slot: Option<Time>,
     pub(crate) in_turn: bool,
+
+    /// How the swarm has counted it.
+    pub(crate) counted: Standing,
 
     pub(crate) down: Rate,
     pub(crate) up: Rate,
@@ -151,6 +167,7 @@ impl Peer {
             useful: 0,
             fresh: 0,
             announced: false,
+            heard: 0,
             am_interested: false,
             am_choking: true,
             interested: false,
@@ -178,6 +195,7 @@ impl Peer {
             unchoked_at: None,
             last_slot: None,
             in_turn: false,
+            counted: Standing::default(),
             down: Rate::new(now),
             up: Rate::new(now),
             client: None,
@@ -205,6 +223,12 @@ impl Peer {
 
     pub(crate) fn is_seed(&self) -> bool {
         self.field().is_some_and(|field| field.is_full() && !field.is_empty())
+    }
+
+    /// What it is to be counted as now.
+    pub(crate) fn standing(&self) -> Standing {
+        let unchokes = !self.choking;
+        Standing { seed: self.is_seed(), unchokes, useful: unchokes && self.useful > 0 }
     }
 
     /// The metadata came: checks what the peer said about its pieces before.

@@ -99,6 +99,8 @@ pub(crate) struct Picker {
     rarity: Rarity,
     /// Peers that have everything.
     seeds: u32,
+    /// Peers that have not.
+    others: u32,
     open: BTreeMap<PieceIndex, Open>,
     partial: BTreeSet<PieceIndex>,
     /// Further peers that were asked for the same block.
@@ -123,6 +125,7 @@ impl Picker {
             had,
             rarity: Rarity::new(pieces),
             seeds: 0,
+            others: 0,
             open: BTreeMap::new(),
             partial: BTreeSet::new(),
             copies: BTreeMap::new(),
@@ -132,7 +135,7 @@ impl Picker {
         for piece in 0..pieces {
             picker.relist(PieceIndex(piece));
         }
-        picker.relisted.clear();
+        picker.relisted = Vec::new();
         picker
     }
 
@@ -171,9 +174,11 @@ impl Picker {
 
     /// Useful and listed pieces among those of a peer.
     pub(crate) fn count(&self, has: &Bitfield) -> (u32, u32) {
-        let useful = has.iter().filter(|piece| self.is_useful(*piece)).count();
-        let fresh = has.iter().filter(|piece| self.is_listed(*piece)).count();
-        (useful as u32, fresh as u32)
+        let (wanted, had, padding) = (self.wanted.as_bytes(), self.had.as_bytes(), self.padding.as_bytes());
+        let ours = wanted.iter().zip(had).zip(padding).map(|((wanted, had), padding)| wanted & !had & !padding);
+        let useful = has.as_bytes().iter().zip(ours).map(|(has, ours)| (has & ours).count_ones()).sum();
+        let listed = has.as_bytes().iter().zip(self.rarity.listed().as_bytes());
+        (useful, listed.map(|(has, listed)| (has & listed).count_ones()).sum())
     }
 
     /// Pieces that left the list (false) or came to it (true) since the last call.
@@ -185,7 +190,8 @@ impl Picker {
         if has.is_full() {
             self.seeds = self.seeds.saturating_add(1);
         } else {
-            has.iter().for_each(|piece| self.rarity.add(piece.0));
+            self.others = self.others.saturating_add(1);
+            self.rarity.add_all(has);
         }
     }
 
@@ -193,7 +199,11 @@ impl Picker {
         if has.is_full() {
             self.seeds = self.seeds.saturating_sub(1);
         } else {
-            has.iter().for_each(|piece| self.rarity.remove(piece.0));
+            self.others = self.others.saturating_sub(1);
+            self.rarity.remove_all(has);
+        }
+        if self.seeds == 0 && self.others == 0 {
+            self.rarity.sleep();
         }
     }
 
@@ -201,7 +211,10 @@ impl Picker {
     pub(crate) fn add_have(&mut self, piece: PieceIndex, has: &Bitfield) {
         if has.is_full() {
             // It counts as a seed from now on.
-            has.iter().filter(|other| *other != piece).for_each(|other| self.rarity.remove(other.0));
+            let mut before = has.clone();
+            before.clear(piece);
+            self.rarity.remove_all(&before);
+            self.others = self.others.saturating_sub(1);
             self.seeds = self.seeds.saturating_add(1);
         } else {
             self.rarity.add(piece.0);
@@ -510,8 +523,12 @@ impl Picker {
     }
 
     fn begin_any(&mut self, now: Time, asker: &Asker<'_>, random: bool, choice: &mut Choice) -> Option<PieceIndex> {
-        let fits = |piece: u32| asker.has.has(PieceIndex(piece)) && !avoided(asker, PieceIndex(piece));
-        let piece = if random { self.rarity.random(choice, fits) } else { self.rarity.rarest(choice, fits) }?;
+        let (has, fresh) = (asker.has, asker.fresh);
+        let fits = |piece: u32| !avoided(asker, PieceIndex(piece));
+        let piece = match random {
+            true => self.rarity.random(choice, has, fresh, fits),
+            false => self.rarity.rarest(choice, has, fresh, fits),
+        }?;
         let piece = PieceIndex(piece);
         self.open_piece(piece);
         self.own(now, piece, asker);

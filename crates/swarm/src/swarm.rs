@@ -16,7 +16,8 @@ use crate::event::{Output, PeerSnapshot, SwarmEvent, SwarmStats};
 use crate::input::Bug;
 use crate::input::{Input, Limits, PeerKey, Setup};
 use crate::metadata::Fetch;
-use crate::peer::{Joined, Peer};
+use crate::news::News;
+use crate::peer::{Joined, Peer, Standing};
 use crate::picker::Picker;
 use crate::rate::Rate;
 
@@ -48,6 +49,8 @@ pub struct Swarm {
     pub(crate) running: bool,
 
     pub(crate) peers: BTreeMap<PeerKey, Peer>,
+    /// What the peers have still to be told.
+    pub(crate) news: News,
     pub(crate) candidates: Candidates,
     pub(crate) tainted: Tainted,
     pub(crate) fetch: Option<Fetch>,
@@ -66,6 +69,8 @@ pub struct Swarm {
     pub(crate) starved: bool,
     pub(crate) pressed: bool,
     pub(crate) pump_due: bool,
+    /// When those who could not be asked last time are looked at.
+    pub(crate) pump_at: Time,
     /// The end game has begun, and whether that has still to be told.
     pub(crate) end_game: bool,
     pub(crate) end_game_due: bool,
@@ -76,6 +81,8 @@ pub struct Swarm {
     pub(crate) interested: usize,
     pub(crate) unchoked: usize,
     pub(crate) used: usize,
+    /// How many peers stand how.
+    pub(crate) standings: Standings,
     pub(crate) next_rechoke: Time,
     pub(crate) next_tick: Time,
 
@@ -89,6 +96,34 @@ pub struct Swarm {
     open_drain: bool,
     #[cfg(feature = "planted-bugs")]
     planted: Option<Bug>,
+}
+
+/// How many peers stand how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Standings {
+    pub(crate) seeds: u32,
+    pub(crate) unchoking_us: u32,
+    pub(crate) useful: u32,
+}
+
+impl Standings {
+    fn of<'a>(peers: impl Iterator<Item = &'a Peer>) -> Standings {
+        let mut standings = Standings::default();
+        peers.for_each(|peer| standings.add(peer.standing()));
+        standings
+    }
+
+    fn add(&mut self, of: Standing) {
+        self.seeds += u32::from(of.seed);
+        self.unchoking_us += u32::from(of.unchokes);
+        self.useful += u32::from(of.useful);
+    }
+
+    pub(crate) fn remove(&mut self, of: Standing) {
+        self.seeds -= u32::from(of.seed);
+        self.unchoking_us -= u32::from(of.unchokes);
+        self.useful -= u32::from(of.useful);
+    }
 }
 
 impl Swarm {
@@ -110,6 +145,7 @@ impl Swarm {
             urgent_early: Vec::new(),
             running: false,
             peers: BTreeMap::new(),
+            news: News::default(),
             candidates,
             tainted: Tainted::default(),
             fetch: None,
@@ -122,12 +158,14 @@ impl Swarm {
             starved: false,
             pressed: false,
             pump_due: false,
+            pump_at: Time::NEVER,
             end_game: false,
             end_game_due: false,
             complete: false,
             interested: 0,
             unchoked: 0,
             used: 0,
+            standings: Standings::default(),
             next_rechoke: Time::NEVER,
             next_tick: Time::NEVER,
             down: Rate::new(now),
@@ -233,6 +271,9 @@ impl Swarm {
             uploaded: self.up.total(),
             wasted: self.wasted,
             hash_failed: self.hash_failed,
+            seeds: self.standings.seeds,
+            unchoking_us: self.standings.unchoking_us,
+            useful: self.standings.useful,
             download_rate: self.down.get(self.now),
             upload_rate: self.up.get(self.now),
             complete: self.complete,
@@ -240,11 +281,7 @@ impl Swarm {
             metadata_received: self.fetch.as_ref().map_or((0, 0), Fetch::received),
             ..SwarmStats::default()
         };
-        for peer in self.peers.values() {
-            stats.seeds += u32::from(peer.is_seed());
-            stats.unchoking_us += u32::from(!peer.choking);
-            stats.useful += u32::from(!peer.choking && peer.useful > 0);
-        }
+        debug_assert_eq!(self.standings, Standings::of(self.peers.values()), "every change of a peer is counted");
         if let Some(picker) = &self.picker {
             stats.had = picker.had().count();
             stats.wanted = picker.wanted().count();
@@ -254,9 +291,23 @@ impl Swarm {
         stats
     }
 
+    /// Counts a peer anew: whether it has everything, chokes us or is of use may have changed.
+    pub(crate) fn recount(&mut self, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            let standing = peer.standing();
+            self.standings.remove(std::mem::replace(&mut peer.counted, standing));
+            self.standings.add(standing);
+        }
+    }
+
     /// The connected peers, in the order of their numbers.
     pub fn peers(&self) -> impl Iterator<Item = PeerSnapshot> {
         self.peers.values().map(|peer| peer.snapshot(self.now))
+    }
+
+    /// The time of the fact that is being worked on.
+    pub(crate) fn now(&self) -> Time {
+        self.now
     }
 
     pub(crate) fn say(&mut self, output: Output) {
@@ -287,6 +338,10 @@ impl Swarm {
             self.check_requests(now);
             self.check_fetch(now);
             self.pump(now, true);
+        }
+        self.pump_due |= self.pump_at <= now;
+        if self.news.at(self.peers.len()) <= now {
+            self.tell_news();
         }
     }
 
@@ -341,7 +396,8 @@ impl Swarm {
 
     fn next_wake(&self) -> (Time, &'static str) {
         let dials = if self.may_dial() { self.candidates.due() } else { Time::NEVER };
-        let due = [(self.next_rechoke, "rechoke"), (self.next_tick, "timeouts"), (dials, "dial")];
+        let (pump, news) = ((self.pump_at, "pump"), (self.news.at(self.peers.len()), "news"));
+        let due = [(self.next_rechoke, "rechoke"), (self.next_tick, "timeouts"), (dials, "dial"), pump, news];
         let none = (Time::NEVER, "nothing");
         due.into_iter().filter(|(at, _)| *at < Time::NEVER).min_by_key(|(at, _)| *at).unwrap_or(none)
     }
