@@ -46,6 +46,17 @@ describe('the documents', () => {
     expect(names.filter((name) => !text.includes(name))).toEqual([])
   })
 
+  test('docs/settings.md says of every setting why it is there, and marks the options of the application', () => {
+    const rows = [
+      ...read('docs/settings.md').matchAll(/^\| (\*\*)?`(\w+)`\*?\*? \| (?:wish|bound|rule|measure) \| .+\. \|$/gm),
+    ]
+    const table = [...read('crates/session/src/settings.rs').matchAll(/^ {4}[a-z_]+ "(\w+)": .* (Public|Inner);$/gm)]
+    expect(table.length).toBeGreaterThan(100)
+    expect(rows.map(([, bold, name]) => [name, bold !== undefined])).toEqual(
+      table.map(([, name, audience]) => [name, audience === 'Public']),
+    )
+  })
+
   test('every row of docs/threats.md that stands has a test that names it', () => {
     const names = testNames()
     const rows = [...read('docs/threats.md').matchAll(/^\| (\d+) \| .* \| (stands|later: .*|elsewhere: .*) \|$/gm)]
