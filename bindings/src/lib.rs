@@ -11,12 +11,16 @@ mod bytes;
 mod drained;
 mod engine;
 mod error;
+mod extension;
 mod held;
 #[cfg(feature = "test-hooks")]
 mod hooks;
 mod metainfo;
+mod mse;
 mod number;
 mod options;
 mod packed;
 mod reader;
 mod table;
+mod utp;
+mod wire;

@@ -64,6 +64,61 @@ export declare class Engine {
   shutdown(): boolean
 }
 
+/** The numbers of extension messages on one connection. */
+export declare class ExtensionRegistry {
+  /** One that knows no name. */
+  constructor()
+  /** Registers a name under a number of ours. */
+  register(name: string, id: number): void
+  /** Learns the other side's numbers from its extended handshake. */
+  learn(names: Array<string>, ids: Array<number>): void
+  /** The name behind a number of ours. */
+  nameOf(id: number): string | null
+  /** The other side's number for a name. */
+  idOf(name: string): number | null
+}
+
+/** One side of a handshake. */
+export declare class MseSide {
+  /** Starts as the side that connects. */
+  static initiate(infoHash: Uint8Array, provide: number, payload: Uint8Array, privateKey: Uint8Array, pad: Uint8Array, reserved: Uint8Array): MseSide
+  /** Starts as the side that is connected to. */
+  static respond(accept: number, prefer: number, maxPayload: number, privateKey: Uint8Array, pad: Uint8Array, reserved: Uint8Array): MseSide
+  /** Takes bytes and says how many. */
+  received(bytes: Uint8Array): number
+  /** The next thing to be done, null when there is none; throws when the handshake has failed. */
+  poll(): MseOutput | null
+  /** Answers `find`. */
+  found(infoHash?: Uint8Array | undefined | null): void
+  /** What decrypts what comes, once; null for plain payload. */
+  takeRead(): Rc4 | null
+  /** What encrypts what goes, once; null for plain payload. */
+  takeWrite(): Rc4 | null
+}
+
+/** Reads one direction of a connection that may be cut anywhere. */
+export declare class PacketReader {
+  /**
+   * A reader at the start of a connection, or behind its handshake. The limits are bytes of a message, of a bitfield, of an
+   * extended handshake and of another extended message.
+   */
+  constructor(handshake: boolean, message: number, bitfield: number, extendedHandshake: number, extendedMessage: number)
+  /** Takes the bytes of at most one packet. */
+  read(bytes: Uint8Array): ReadPacket
+  /** Bytes kept of a packet that is not whole. */
+  get buffered(): number
+}
+
+/** One direction of an encrypted stream. */
+export declare class Rc4 {
+  /** The stream of a key, from its first byte. */
+  constructor(key: Uint8Array)
+  /** Encrypts or decrypts in place. */
+  apply(data: Uint8Array): void
+  /** Leaves out the next bytes of the stream. */
+  skip(bytes: number): void
+}
+
 /** An open read. Its state comes by `Engine.drain`. */
 export declare class Reader {
   /** Copies the next bytes into `out` and says how many; 0 when there are none now. */
@@ -84,8 +139,23 @@ export interface AddOptions {
   start: boolean
 }
 
+/** The payload of an extended handshake. */
+export declare function buildExtendedHandshake(parts: ExtendedHandshakeParts): Uint8Array<ArrayBuffer>
+
+/** The payload of a message of an extension that has a type. */
+export declare function buildExtension(kind: string, numbers: Array<number>, bytes: Uint8Array): Uint8Array<ArrayBuffer>
+
 /** Writes a magnet link. */
 export declare function buildMagnet(magnet: MagnetFacts): string
+
+/** Builds an offer, or an answer when there is no payload. */
+export declare function buildMseMessage(methods: number, pad: Uint8Array, payload?: Uint8Array | undefined | null): Uint8Array<ArrayBuffer>
+
+/** The bytes of a packet. */
+export declare function buildPacket(kind: string, numbers: Array<number>, bytes: Uint8Array): Uint8Array<ArrayBuffer>
+
+/** Builds a datagram. */
+export declare function buildUtp(kind: string, numbers: Array<number>, ids: Array<number>, lengths: Array<number>, bytes: Uint8Array): Uint8Array<ArrayBuffer>
 
 /** Throws unless `bytes` are one bencoded value within the limits and nothing behind it. */
 export declare function checkBencode(bytes: Uint8Array, depth: number, tokens: number): void
@@ -167,12 +237,76 @@ export interface ErrorRow {
   about: string
 }
 
+/** The extended handshake (BEP 10). */
+export interface ExtendedHandshakeParts {
+  /** Names in `m`. */
+  names: Array<string>
+  /** Their numbers, in the same order. */
+  ids: Array<number>
+  /** The listening port. */
+  p: number | null
+  /** Client name and version. */
+  v: string | null
+  /** The address the sender sees its peer at. */
+  yourip: string | null
+  /** The sender's IPv4 address. */
+  ipv4: string | null
+  /** The sender's IPv6 address. */
+  ipv6: string | null
+  /** Requests the sender queues. */
+  reqq: number | null
+  /** Bytes of the info dictionary. */
+  metadataSize: number | null
+  /** Prefers encryption. */
+  e: boolean | null
+  /** Wants nothing. */
+  uploadOnly: boolean | null
+  /** Seconds since the sender last saw a complete copy; -1 for never. */
+  completeAgo: number | null
+}
+
 /** A failure that is part of a state or a reply. */
 export interface Fault {
   /** The stable code. */
   code: string
   /** One line for a person. */
   message: string
+}
+
+/** An encrypted message before encryption, in parts. */
+export interface FlatMseMessage {
+  /** Bytes of the message. */
+  used: number
+  /** `crypto_provide` or `crypto_select`. */
+  methods: number
+  /** The pad. */
+  pad: Uint8Array<ArrayBuffer>
+  /** The initial payload; empty in an answer. */
+  payload: Uint8Array<ArrayBuffer>
+}
+
+/** A packet in parts. */
+export interface FlatPacket {
+  /** Which packet. */
+  kind: string
+  /** Its numbers, in the order of the wire. */
+  numbers: Array<number>
+  /** Its byte strings, one after the other. */
+  bytes: Uint8Array
+}
+
+/** A packet in parts. */
+export interface FlatUtpPacket {
+  /** What it is for. */
+  kind: string
+  /** Connection id, timestamp, delay, window, seq, ack. */
+  numbers: Array<number>
+  /** Numbers of the extensions. */
+  ids: Array<number>
+  /** Bytes of each extension. */
+  lengths: Array<number>
+  /** The extensions' data one after the other, then the payload. */
+  bytes: Uint8Array
 }
 
 /** A fact for the log. */
@@ -227,6 +361,31 @@ export interface MetainfoFacts {
   warnings: Array<string>
 }
 
+/** The 40 bytes that end PadA and name the torrent. */
+export declare function mseMarks(secret: Uint8Array, infoHash: Uint8Array): Uint8Array<ArrayBuffer>
+
+/** What a handshake wants to be done. */
+export interface MseOutput {
+  /** `send`, `find` or `done`. */
+  kind: string
+  /** What is to be sent; the mark of the torrent that is looked for; the info-hash and the initial payload. */
+  bytes: Uint8Array<ArrayBuffer>
+  /** The method that was selected; 0 before. */
+  method: number
+}
+
+/** The public key of a private one. */
+export declare function msePublicKey(privateKey: Uint8Array): Uint8Array<ArrayBuffer>
+
+/** The secret that two sides share. */
+export declare function mseSecret(privateKey: Uint8Array, theirs: Uint8Array): Uint8Array<ArrayBuffer>
+
+/** The mark by which a responder finds a torrent. */
+export declare function mseSkeyMark(infoHash: Uint8Array): Uint8Array<ArrayBuffer>
+
+/** The stream from the initiator, or from the responder, 1,024 bytes in. */
+export declare function mseStream(secret: Uint8Array, infoHash: Uint8Array, initiator: boolean): Rc4
+
 /** The files of a torrent. */
 export interface PackedFiles {
   /** How many. */
@@ -257,11 +416,23 @@ export interface PackedPeers {
   numbers: Float64Array
 }
 
+/** Reads the payload of an extended handshake. */
+export declare function parseExtendedHandshake(payload: Uint8Array): ExtendedHandshakeParts
+
+/** Reads the payload of the extension with this name; it must be one that has a type. */
+export declare function parseExtension(extension: string, payload: Uint8Array): FlatPacket
+
 /** Parses a magnet link or a bare info-hash. */
 export declare function parseMagnet(link: string, settingNames: Array<string>, settingValues: Array<number>): MagnetFacts
 
 /** Parses a .torrent file. `setting_names` and `setting_values` are those of `EngineOptions`. */
 export declare function parseMetainfo(bytes: Uint8Array, settingNames: Array<string>, settingValues: Array<number>): MetainfoFacts
+
+/** Reads an offer, or an answer when `max_payload` is null; null when there are too few bytes. */
+export declare function parseMseMessage(bytes: Uint8Array, maxPayload?: number | undefined | null): FlatMseMessage | null
+
+/** Reads a datagram. */
+export declare function parseUtp(datagram: Uint8Array): FlatUtpPacket
 
 /** The newest state of a reader. */
 export interface ReaderState {
@@ -273,6 +444,14 @@ export interface ReaderState {
   ended: boolean
   /** Why no more will come. */
   error: Fault | null
+}
+
+/** What a reader took. */
+export interface ReadPacket {
+  /** Bytes taken. */
+  used: number
+  /** The packet that ended with them. */
+  packet: FlatPacket | null
 }
 
 /** The answer to one command: either `error`, or what the command answers; all else is null. */
@@ -396,6 +575,12 @@ export interface TorrentState {
   /** The whole bitfield, in wire order. */
   whole: Uint8Array | null
 }
+
+/** The mask of a selective ack. */
+export declare function utpMask(ack: number, received: Array<number>): Uint8Array<ArrayBuffer>
+
+/** The packets that a selective ack names, in ascending order. */
+export declare function utpReceived(mask: Uint8Array, ack: number): Uint32Array
 
 /** The version of the addon. */
 export declare function version(): string

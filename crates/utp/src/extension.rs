@@ -1,5 +1,7 @@
 //! The chain of extensions between header and payload.
 
+use std::borrow::Cow;
+
 use crate::{SelectiveAck, UtpError};
 
 const SELECTIVE_ACK: u8 = 1;
@@ -41,10 +43,21 @@ impl<'a> Extension<'a> {
         }
     }
 
+    /// Its data as they stand on the wire.
+    pub fn data(&self) -> Cow<'a, [u8]> {
+        match *self {
+            Extension::SelectiveAck(SelectiveAck(data)) | Extension::Other { data, .. } => Cow::Borrowed(data),
+            Extension::Bits(bits) => Cow::Owned(bits.to_vec()),
+            Extension::CloseReason { reserved, reason } => {
+                Cow::Owned([reserved.to_be_bytes(), reason.to_be_bytes()].concat())
+            }
+        }
+    }
+
     /// Reads the data of an extension.
     ///
     /// Errors: a selective ack without bytes, extension bits that are not 8 bytes (libutp refuses them, too).
-    fn read(id: u8, data: &'a [u8]) -> Result<Extension<'a>, UtpError> {
+    pub fn parse(id: u8, data: &'a [u8]) -> Result<Extension<'a>, UtpError> {
         match (id, data) {
             (SELECTIVE_ACK, []) => Err(UtpError::Extension { id, len: 0 }),
             (SELECTIVE_ACK, mask) => Ok(Extension::SelectiveAck(SelectiveAck(mask))),
@@ -61,24 +74,14 @@ impl<'a> Extension<'a> {
 
     /// Appends length and data. The number stands in front of it, where the extension before ends.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) -> Result<(), UtpError> {
-        let four;
-        let data: &[u8] = match self {
-            Extension::SelectiveAck(SelectiveAck(mask)) => mask,
-            Extension::Bits(bits) => bits,
-            Extension::CloseReason { reserved, reason } => {
-                let ([a, b], [c, d]) = (reserved.to_be_bytes(), reason.to_be_bytes());
-                four = [a, b, c, d];
-                &four
-            }
-            Extension::Other { data, .. } => data,
-        };
+        let data = self.data();
         let wrong = UtpError::Extension { id: self.id(), len: data.len() };
         // What would be read as something else, or not at all, is not written.
-        if Extension::read(self.id(), data).ok() != Some(*self) || self.id() == 0 {
+        if Extension::parse(self.id(), &data).ok().as_ref() != Some(self) || self.id() == 0 {
             return Err(wrong);
         }
         out.push(u8::try_from(data.len()).map_err(|_| wrong)?);
-        out.extend_from_slice(data);
+        out.extend_from_slice(&data);
         Ok(())
     }
 }
@@ -96,7 +99,7 @@ impl<'a> Extensions<'a> {
         let (mut id, mut rest) = (first, bytes);
         while id != 0 {
             let (next, data, behind) = link(rest).ok_or(UtpError::Truncated { id })?;
-            Extension::read(id, data)?;
+            Extension::parse(id, data)?;
             (id, rest) = (next, behind);
         }
         let chain = bytes.get(..bytes.len().saturating_sub(rest.len())).unwrap_or_default();
@@ -112,7 +115,7 @@ impl<'a> Iterator for Extensions<'a> {
             return None;
         }
         let (next, data, rest) = link(self.chain)?;
-        let extension = Extension::read(self.first, data).ok();
+        let extension = Extension::parse(self.first, data).ok();
         *self = Extensions { first: next, chain: rest };
         extension
     }

@@ -116,7 +116,7 @@ fn whole(bytes: &[u8], in_handshake: bool) -> Option<Result<(Packet<'_>, usize),
         20 => 150,
         _ => 400,
     };
-    if len > most || (*id == 7 && payload.len() < 8) {
+    if len > most || (*id == 7 && payload.len() < 9) {
         return Some(Err(WireError::NotBitTorrent));
     }
     Some(Packet::parse(*id, payload).map(|packet| (packet, len.saturating_add(4))))

@@ -28,7 +28,8 @@ impl FrameLimits {
         match (id, extended) {
             (None, _) => (0, self.message.max(self.bitfield).max(either)),
             (Some(id::BITFIELD), _) => (1, self.bitfield),
-            (Some(id::PIECE), _) => (9, self.message),
+            // A block of no bytes answers no request that there can be.
+            (Some(id::PIECE), _) => (10, self.message),
             (Some(id::EXTENDED), None) => (2, either),
             (Some(id::EXTENDED), Some(0)) => (2, self.extended_handshake),
             (Some(id::EXTENDED), Some(_)) => (2, self.extended_message),

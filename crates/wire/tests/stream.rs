@@ -69,7 +69,7 @@ fn any_packets_cut_anywhere_are_read_as_they_were_built() {
         let shake = Handshake { reserved: Reserved([seed as u8; 8]), info_hash: [1; 20], peer_id: [2; 20] };
         let mut sent = vec![frame(Packet::Handshake(shake))];
         for _ in 0..choice.below(12) {
-            let bytes: Vec<u8> = (0..choice.below(120)).map(|_| choice.next() as u8).collect();
+            let bytes: Vec<u8> = (0..=choice.below(120)).map(|_| choice.next() as u8).collect();
             sent.push(any(&mut choice, &bytes));
         }
         let stream = sent.concat();
@@ -110,7 +110,7 @@ fn a_length_is_judged_before_anything_of_the_payload_is_kept() {
         (&[0, 0, 1, 0xf5, id::EXTENDED, 0][..], too_long(Some(id::EXTENDED), 501, 500)),
         (&[0, 0, 0, 6, id::HAVE][..], WireError::Length { id: id::HAVE, want: 4, got: 5 }),
         (&[0, 0, 0, 2, id::CHOKE][..], WireError::Length { id: id::CHOKE, want: 0, got: 1 }),
-        (&[0, 0, 0, 8, id::PIECE][..], WireError::Length { id: id::PIECE, want: 8, got: 7 }),
+        (&[0, 0, 0, 9, id::PIECE][..], WireError::Length { id: id::PIECE, want: 9, got: 8 }),
         (&[0, 0, 0, 1, id::EXTENDED][..], WireError::Length { id: id::EXTENDED, want: 1, got: 0 }),
         (&[0, 0, 0, 50, id::HASH_REQUEST][..], WireError::Length { id: id::HASH_REQUEST, want: 48, got: 49 }),
         (&[0, 0, 0, 50, id::HASHES][..], WireError::Length { id: id::HASHES, want: 48, got: 49 }),
