@@ -17,7 +17,7 @@
 //!     client: "example 1.0".into(),
 //!     sys: SysMode::Native,
 //! };
-//! let engine = Engine::open(options, Arc::new(move || drop(ring.send(()))))?;
+//! let engine = Engine::open(options, Arc::new(move || ring.send(()).unwrap_or_default()))?;
 //! engine.command(Command::Add(AddTorrent {
 //!     source: Source::Metainfo(std::fs::read("film.torrent")?),
 //!     folder: "downloads".into(),
