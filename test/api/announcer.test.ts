@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Announcer, type Due } from '../../ts/tracker/announcer.ts'
+import { Line } from '../../ts/tracker/announces.ts'
 import { limits } from './host.ts'
 
 const MINUTE = 60_000
@@ -189,4 +190,23 @@ describe('announces', () => {
     expect([...order].sort()).toEqual([...urls].sort())
     expect(order).not.toEqual(urls)
   })
+})
+
+test('a line lets in as many as there are places, in the order of waiting, also those who come later', async () => {
+  const line = new Line(2)
+  const order: number[] = []
+  let inside = 0
+  const enter = (number: number) =>
+    line.run(async () => {
+      inside += 1
+      expect(inside).toBeLessThanOrEqual(2)
+      order.push(number)
+      await Promise.resolve()
+      inside -= 1
+    })
+  const early = Array.from({ length: 50 }, (_, number) => enter(number))
+  await early[20]
+  const late = Array.from({ length: 50 }, (_, number) => enter(50 + number))
+  await Promise.all([...early, ...late])
+  expect(order).toEqual(Array.from({ length: 100 }, (_, number) => number))
 })

@@ -34,7 +34,9 @@ export interface Announced {
 /** So many announces at once for all torrents together; the rest wait in line. */
 export class Line {
   #free: number
-  readonly #waiting: (() => void)[] = []
+  #waiting: (() => void)[] = []
+  /** Those before it had their turn: taking the first of a long array away moves all the others. */
+  #first = 0
 
   constructor(places: number) {
     this.#free = places
@@ -51,9 +53,15 @@ export class Line {
     try {
       return await body()
     } finally {
-      const next = this.#waiting.shift()
-      if (next) next()
-      else this.#free++
+      const next = this.#waiting[this.#first]
+      if (next) {
+        this.#first++
+        if (this.#first * 2 > this.#waiting.length) {
+          this.#waiting = this.#waiting.slice(this.#first)
+          this.#first = 0
+        }
+        next()
+      } else this.#free++
     }
   }
 }
