@@ -61,6 +61,17 @@ const tasks = {
     await setup()
     return node('test/long/shards.mjs', args)
   },
+  /** What costs grow with: pieces, peers, torrents; --only idle,swarm,peers,client. */
+  growth: async (args) => {
+    await setup()
+    const examples = [
+      ['bitlode-node', 'idle'],
+      ['bitlode-swarm', 'growth'],
+      ['bitlode-engine', 'peers'],
+    ].flatMap(([crate, example]) => ['-p', crate, '--example', example])
+    const built = await cargo(['build', '--release', '-q', ...examples, ...sharedTarget()])
+    return built.code === 0 ? run('node', ['--expose-gc', 'test/long/growth.mjs', ...args]) : built
+  },
   /** Instructions per block against benches/instructions.json; --bless keeps what is counted. */
   instructions: async (args) => {
     await installPeers()
