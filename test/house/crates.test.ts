@@ -22,6 +22,12 @@ function allowed(): Map<string, Set<string>> {
 
 interface Package {
   readonly name: string
+  readonly description: string | null
+  readonly license: string | null
+  readonly repository: string | null
+  readonly readme: string | null
+  /** Registries it may be published to; null is any, empty none. */
+  readonly publish: readonly string[] | null
   readonly dependencies: readonly { readonly name: string; readonly kind: string | null }[]
 }
 
@@ -103,6 +109,24 @@ describe('the crates', () => {
       })
     }
     expect(blocks).toBeLessThanOrEqual(40)
+  })
+
+  test('can be published: each has a description, a README and the licence, and needs no crate that is for development', () => {
+    const published = metadata.packages.filter((crate) => crate.publish?.length !== 0)
+    expect(published.length).toBeGreaterThan(10)
+    const kept = new Set(metadata.packages.filter((crate) => !published.includes(crate)).map((crate) => crate.name))
+    for (const { name, description, license, repository, readme, dependencies } of published) {
+      expect([description, license, repository, readme].every(Boolean), name).toBe(true)
+      const folder = join(root, 'crates', short(name))
+      for (const file of ['README.md', 'LICENSE', 'LICENSE-APACHE']) {
+        expect(readFileSync(join(folder, file), 'utf8').length, `${name}: ${file}`).toBeGreaterThan(50)
+      }
+      const needed = dependencies.filter((to) => to.kind === null).map((to) => to.name)
+      expect(
+        needed.filter((to) => kept.has(to)),
+        name,
+      ).toEqual([])
+    }
   })
 
   test('below the sans-IO line carry the same bans', () => {
