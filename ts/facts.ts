@@ -16,13 +16,16 @@ export class Facts {
   readonly webSeeds: readonly string[]
   /** Peers that the magnet link names. */
   readonly peers: readonly string[]
+  /** What is beside the info dictionary of a .torrent file. */
+  readonly file: Readonly<Partial<MetainfoFacts>>
+  /** What a magnet link says. */
+  readonly link: MagnetFacts | null
   readonly comment: string | null
   readonly createdBy: string | null
   /** Seconds since 1970. */
   readonly creationDate: number | null
   /** What is odd about the .torrent file and was accepted. */
   readonly warnings: readonly string[]
-  readonly #linkName: string | null
   #info: TorrentInfo | undefined
   #files: FileList | undefined
 
@@ -34,11 +37,12 @@ export class Facts {
     this.webSeeds = facts.webSeeds
     this.peers = kind === 'magnet' ? facts.peers : []
     const file: Partial<MetainfoFacts> = kind === 'metainfo' ? facts : {}
+    this.file = file
+    this.link = kind === 'magnet' ? facts : null
     this.comment = file.comment ?? null
     this.createdBy = file.createdBy ?? null
     this.creationDate = file.creationDate ?? null
     this.warnings = file.warnings ?? []
-    this.#linkName = kind === 'magnet' ? (facts as MagnetFacts).name : null
     if (kind === 'metainfo') this.learn(facts.info)
   }
 
@@ -58,11 +62,11 @@ export class Facts {
   }
 
   get name(): string {
-    return this.#info?.name ?? this.#linkName ?? this.key
+    return this.#info?.name ?? this.link?.name ?? this.key
   }
 
   get originalName(): string {
-    return this.#info?.originalName ?? this.#linkName ?? this.key
+    return this.#info?.originalName ?? this.link?.name ?? this.key
   }
 
   /** What the torrent is known by in maps: the v1 hash where there is one. */

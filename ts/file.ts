@@ -94,6 +94,16 @@ export class File {
     return this.#facts.symlink
   }
 
+  /** Where a symbolic link points, below the torrent's folder, as the torrent spells it; null for other files. */
+  get symlinkTarget(): string | null {
+    return this.#facts.target
+  }
+
+  /** The root of the file's hash tree (BEP 52), 32 bytes; null in v1 torrents and for files without content. A copy. */
+  get piecesRoot(): Uint8Array | null {
+    return this.#facts.root?.slice() ?? null
+  }
+
   /** Bytes in verified pieces. */
   get verified(): number {
     const { offset, length } = this.#facts

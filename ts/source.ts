@@ -15,7 +15,13 @@ export type TorrentSource = string | URL | Uint8Array
 
 /** A source that was read. */
 export type Loaded =
-  | { readonly kind: 'metainfo'; readonly bytes: Uint8Array; readonly facts: MetainfoFacts }
+  | {
+      readonly kind: 'metainfo'
+      readonly bytes: Uint8Array
+      readonly facts: MetainfoFacts
+      /** The file it was read from. */
+      readonly path: string | null
+    }
   | { readonly kind: 'magnet'; readonly link: string; readonly facts: MagnetFacts }
 
 /** What reading a source may use. */
@@ -36,7 +42,9 @@ export async function load(source: TorrentSource, options: LoadOptions): Promise
   const { values, signal, download } = options
   throwIfAborted(signal)
   const max = values.number('maxMetainfoBytes')
-  const metainfo = (raw: Uint8Array): Loaded => ({ kind: 'metainfo', bytes: raw, facts: parseMetainfo(raw, values) })
+  const metainfo = (raw: Uint8Array, path: string | null = null): Loaded => {
+    return { kind: 'metainfo', bytes: raw, facts: parseMetainfo(raw, values), path }
+  }
   if (typeof source === 'string' || source instanceof URL) {
     const text = typeof source === 'string' ? source : source.href
     if (isMagnet(text)) return { kind: 'magnet', link: text, facts: parseMagnet(text, values) }
@@ -48,7 +56,8 @@ export async function load(source: TorrentSource, options: LoadOptions): Promise
     if (source instanceof URL && source.protocol !== 'file:')
       throw expected('source', 'an http, file or magnet URL', text)
     if (text === '' || text.includes('\0')) throw expected('source', 'a path, a URL or a magnet link', text)
-    return metainfo(await abortable(readFile(source instanceof URL ? fileURLToPath(source) : text, max), signal))
+    const path = source instanceof URL ? fileURLToPath(source) : text
+    return metainfo(await abortable(readFile(path, max), signal), path)
   }
   return metainfo(bytes('source', source, max))
 }

@@ -15,3 +15,15 @@ export function readTiers(value: unknown): string[][] {
     return urls
   })
 }
+
+/** Checks an option of addresses, each `host:port` or `[IPv6]:port`. */
+export function readNodes(name: string, value: unknown): string[] {
+  const nodes = texts(name, value)
+  for (const node of nodes) {
+    const port = /^(?:\[[0-9a-f:.]+\]|[^:[\]\s]+):(\d{1,5})$/i.exec(node)?.[1]
+    if (port === undefined || Number(port) < 1 || Number(port) > 65_535) {
+      throw expected(name, 'a list of `host:port` or `[IPv6]:port`', node)
+    }
+  }
+  return nodes
+}

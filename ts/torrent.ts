@@ -5,14 +5,24 @@ import { Emitter } from './events.ts'
 import { Facts, type InfoHash } from './facts.ts'
 import { File, type FileHost } from './file.ts'
 import { type TorrentEvents, type TrackerReply, toLogEntry, type Warning } from './log.ts'
-import type { TorrentInfo, TorrentState } from './native/addon.d.ts'
+import type { TorrentInfo, SignatureFacts as TorrentSignature, TorrentState } from './native/addon.d.ts'
 import { fromFault } from './native/call.ts'
 import type { NativeEngine, TorrentSink } from './native/engine.ts'
 import { buildMagnet } from './native/parse.ts'
 import { unpackPeers } from './native/unpack.ts'
 import { withOfflineEngine } from './offline.ts'
 import type { Peer } from './peer.ts'
-import type { CheckProgress, CheckResult, Phase, Progress, WaitOptions } from './progress.ts'
+import {
+  type CheckProgress,
+  type CheckResult,
+  type HashcheckOptions,
+  indices,
+  type Phase,
+  type Progress,
+  runs,
+  TorrentStatus,
+  type WaitOptions,
+} from './progress.ts'
 import { type Loaded, load, type TorrentSource } from './source.ts'
 import { tell } from './tell.ts'
 import { Values } from './values.ts'
@@ -45,6 +55,8 @@ export class Torrent extends Emitter<TorrentEvents> {
   readonly #counters = new Float64Array(10)
   #attachment: Attachment | undefined
   #state: TorrentState | undefined
+  /** Without a client: the content was looked at. */
+  #checked = false
   #bits = new Bits(0)
   #files: readonly File[] | undefined
   #error: TorrentError | null = null
@@ -115,6 +127,38 @@ export class Torrent extends Emitter<TorrentEvents> {
     return this.#facts.info?.private ?? false
   }
 
+  /** `source`: what some trackers want in a torrent to make its info-hash their own. */
+  get source(): string | null {
+    return this.#facts.info?.source ?? null
+  }
+
+  /** Where a newer version of the torrent may be (BEP 39). Nothing asks there by itself. */
+  get updateUrl(): string | null {
+    return this.#facts.info?.updateUrl ?? null
+  }
+
+  /** The certificate, in PEM, that signs those of all peers (`ssl-cert`). */
+  get sslCert(): string | null {
+    return this.#facts.info?.sslCert ?? null
+  }
+
+  /** The path of the .torrent file that it was read from; null for other sources. */
+  get path(): string | null {
+    return this.#loaded.kind === 'metainfo' ? this.#loaded.path : null
+  }
+
+  /** The bytes of the .torrent file, as they are; null for a magnet link. A copy. */
+  get raw(): Uint8Array | null {
+    return this.#loaded.kind === 'metainfo' ? this.#loaded.bytes.slice() : null
+  }
+
+  /** The bytes of the info dictionary, which the info-hashes are of; null for a magnet link. A copy. */
+  get rawInfo(): Uint8Array | null {
+    if (this.#loaded.kind !== 'metainfo') return null
+    const { infoOffset, infoBytes } = this.#loaded.facts
+    return this.#loaded.bytes.slice(infoOffset, infoOffset + infoBytes)
+  }
+
   /** Tracker tiers, as the torrent or magnet link names them. */
   get trackers(): readonly (readonly string[])[] {
     return this.#facts.trackers
@@ -123,6 +167,36 @@ export class Torrent extends Emitter<TorrentEvents> {
   /** URLs of web seeds. They are not used yet. */
   get webSeeds(): readonly string[] {
     return this.#facts.webSeeds
+  }
+
+  /** Seeds of the kind of BEP 17. They are kept, not used. */
+  get httpSeeds(): readonly string[] {
+    return this.#facts.file.httpSeeds ?? []
+  }
+
+  /** DHT nodes to start from, each `host:port` (BEP 5). */
+  get nodes(): readonly string[] {
+    return this.#facts.file.nodes ?? this.#facts.link?.nodes ?? []
+  }
+
+  /** v1 info-hashes, hexadecimal, of torrents that may share files (BEP 38). */
+  get similar(): readonly string[] {
+    return this.#facts.file.similar ?? []
+  }
+
+  /** What the torrent belongs to (BEP 38). */
+  get collections(): readonly string[] {
+    return this.#facts.file.collections ?? []
+  }
+
+  /** Who vouches for the info dictionary (BEP 35). Nothing is checked. */
+  get signatures(): readonly TorrentSignature[] {
+    return this.#facts.file.signatures ?? []
+  }
+
+  /** The character set of names that are not UTF-8, as the .torrent file names it. */
+  get encoding(): string | null {
+    return this.#facts.file.encoding ?? null
   }
 
   get comment(): string | null {
@@ -165,10 +239,62 @@ export class Torrent extends Emitter<TorrentEvents> {
     return this.#bits.toBytes()
   }
 
-  /** The magnet link of this torrent. */
+  /**
+   * The magnet link of this torrent: the one it was made of, or one of its own. That of a private torrent names no
+   * trackers, which often hold a secret of their user.
+   */
   get magnet(): string {
-    const { infoHash, name, trackers } = this.#facts
-    return buildMagnet({ ...infoHash, name, trackers: trackers.flat(), webSeeds: [], peers: [] })
+    const { infoHash, link, name, trackers } = this.#facts
+    if (link) return buildMagnet(link)
+    const shown = this.private ? [] : trackers.flat()
+    const none = {
+      webSeeds: [],
+      peers: [],
+      nodes: [],
+      sources: [],
+      acceptable: [],
+      keywords: [],
+      select: [],
+      other: [],
+    }
+    return buildMagnet({ ...none, ...infoHash, name, trackers: shown, length: null })
+  }
+
+  /** Bytes of content received from peers. */
+  get downloaded(): number {
+    return this.state.downloaded
+  }
+
+  /** Bytes of content sent to peers. */
+  get uploaded(): number {
+    return this.state.uploaded
+  }
+
+  /** Whether every piece is verified, wanted or not; after `hashcheck`, of a torrent without a client too. */
+  get seed(): boolean {
+    const { pieces } = this
+    return pieces > 0 && Array.from({ length: pieces }, (_, piece) => piece).every((piece) => this.#bits.has(piece))
+  }
+
+  /** Bits that say what it is doing; see {@link TorrentStatus}. */
+  get status(): number {
+    const { phase } = this
+    const active = phase === 'metadata' || phase === 'downloading' || phase === 'seeding' || phase === 'checking'
+    let bits = this.#facts.info ? TorrentStatus.LOADED : 0
+    if (active) bits |= TorrentStatus.STARTED
+    if (phase === 'checking') bits |= TorrentStatus.CHECKING | TorrentStatus.START_AFTER_CHECK
+    if (this.#checked || this.#state?.ready) bits |= TorrentStatus.CHECKED
+    if (phase === 'failed') bits |= TorrentStatus.ERROR
+    if (phase === 'paused') bits |= TorrentStatus.PAUSED
+    if (this.#attachment && !this.#end) bits |= TorrentStatus.QUEUED
+    return bits
+  }
+
+  /** Its name, info-hash, size and what it is doing, for people. */
+  override toString(): string {
+    const { key } = this.#facts
+    const size = this.#facts.info ? `${this.length} bytes in ${this.pieces} pieces` : 'no metadata yet'
+    return `Torrent ${key} (${this.name}): ${size}, ${this.phase}`
   }
 
   /** How far it is, now. */
@@ -302,34 +428,36 @@ export class Torrent extends Emitter<TorrentEvents> {
   }
 
   /**
-   * Checks the content in a folder, without network and whether or not there is a client. Nothing is written.
+   * Checks the content in a folder, without network and whether or not there is a client: SHA-1 and hash trees, as far as
+   * the torrent has them. Nothing is written. A torrent without a client shows the result as its `bitfield`.
    *
-   * Errors: `ERR_NO_METADATA`, `ERR_METAINFO_V2_ONLY`, `ERR_STORAGE_…`, `ERR_ABORTED`.
+   * Errors: `ERR_NO_METADATA`, `ERR_INVALID_OPTION`, `ERR_METAINFO_INVALID` when piece layers are missing, `ERR_STORAGE_…`,
+   * `ERR_ABORTED`.
    */
-  async hashcheck(
-    options: WaitOptions & { readonly path?: string; readonly onProgress?: (progress: CheckProgress) => void } = {},
-  ): Promise<CheckResult> {
-    const read = readOptions(options, ['path', 'signal', 'onProgress'], 'hashcheck')
+  async hashcheck(options: HashcheckOptions = {}): Promise<CheckResult> {
+    const read = readOptions(options, ['path', 'pieces', 'files', 'signal', 'onProgress'], 'hashcheck')
     const folder = read.path === undefined ? '.' : text('path', read.path)
+    const wanted = { folder, pieces: runs('pieces', read.pieces), files: indices('files', read.files) }
     const signal = abortSignal(read.signal)
     const onProgress = read.onProgress === undefined ? undefined : callback('onProgress', read.onProgress)
-    if (this.#loaded.kind === 'magnet') {
+    throwIfAborted(signal)
+    const loaded = this.#loaded
+    if (loaded.kind === 'magnet') {
       throw new TorrentError('ERR_NO_METADATA', 'A magnet link does not say what the content must be')
     }
     return withOfflineEngine(this.#values, async (engine) => {
-      const torrent = await attach(engine, this.#loaded, this.#values, { folder, mode: 'verify' })
-      const untick = engine.onTick(() => {
-        const { checked, pieces } = torrent.state
-        if (checked !== null) tell('onProgress', onProgress, { checked, pieces })
-      })
-      try {
-        await torrent.ready({ signal })
-        const { have, pieces } = torrent.state
-        tell('onProgress', onProgress, { checked: pieces, pieces })
-        return { have, pieces, bitfield: torrent.bitfield }
-      } finally {
-        untick()
+      const { request, answer } = engine.command(
+        (addon) => addon.checkContent(loaded.bytes, wanted),
+        ({ have, pieces, right }) => ({ have: have ?? 0, pieces: pieces ?? 0, bitfield: right ?? new Uint8Array() }),
+        ({ hashed, pieces }) => tell('onProgress', onProgress, { checked: hashed, pieces }),
+      )
+      const result = await abortable(answer, signal, () => engine.tell((addon) => addon.cancelCreate(request)))
+      tell('onProgress', onProgress, { checked: result.pieces, pieces: result.pieces })
+      if (!this.#attachment) {
+        this.#bits.replace(result.bitfield.slice())
+        this.#checked = true
       }
+      return result
     })
   }
 
@@ -450,7 +578,7 @@ export class Torrent extends Emitter<TorrentEvents> {
     return this.#counters
   }
 
-  /** @internal Bytes that are still wanted; null before the metadata is known. */
+  /** Bytes that are still wanted; null before the metadata is known. */
   get left(): number | null {
     if (!this.#facts.info) return null
     if (this.complete) return 0

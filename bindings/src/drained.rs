@@ -19,7 +19,7 @@ pub struct Drained {
     pub streams: Vec<StreamState>,
     /// Readers that changed.
     pub readers: Vec<ReaderState>,
-    /// Running creations.
+    /// Running creations and checks of content.
     pub progress: Vec<CreateProgress>,
     /// Facts for the log.
     pub facts: Vec<LogFact>,
@@ -45,10 +45,13 @@ pub struct Reply {
     pub torrent: Option<f64>,
     /// `add`: the metadata, when it is known already.
     pub info: Option<TorrentInfo>,
-    /// `check`: pieces whose hash is right.
+    /// `check`, `checkContent`: pieces whose hash is right.
     pub have: Option<u32>,
-    /// `check`: pieces of the torrent.
+    /// `check`: pieces of the torrent; `checkContent`: pieces that were to be checked.
     pub pieces: Option<u32>,
+    /// `checkContent`: the right pieces, in wire order.
+    #[napi(ts_type = "Uint8Array")]
+    pub right: Option<ByteCopy>,
     /// `peers`: who is connected.
     pub peers: Option<PackedPeers>,
     /// `create`: the .torrent file.
@@ -132,7 +135,7 @@ pub struct ReaderState {
     pub error: Option<Fault>,
 }
 
-/// How far a running `create` is.
+/// How far a running `create` or `checkContent` is.
 #[napi(object, object_from_js = false)]
 pub struct CreateProgress {
     /// Which command.
@@ -195,6 +198,10 @@ impl From<api::Reply> for Reply {
             }
             Ok(ReplyBody::Checked { have, pieces }) => (out.have, out.pieces) = (Some(have), Some(pieces)),
             Ok(ReplyBody::Peers(peers)) => out.peers = Some(packed::peers(&peers)),
+            Ok(ReplyBody::ContentChecked { checked, right }) => {
+                (out.have, out.pieces) = (Some(right.count()), Some(checked));
+                out.right = Some(ByteCopy(right.as_bytes().to_vec()));
+            }
             Ok(ReplyBody::Created(metainfo)) => out.metainfo = Some(ByteCopy(metainfo)),
             Ok(ReplyBody::Dialed { stream, addr }) => {
                 (out.stream, out.address) = (Some(stream.0 as f64), Some(addr.to_string()));

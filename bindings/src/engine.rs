@@ -20,7 +20,7 @@ use crate::drained::Drained;
 use crate::error::{Result, failure, guard, node};
 use crate::held::{Held, teardown};
 use crate::number::whole;
-use crate::options::{self, AddOptions, CreateOptions, EngineOptions};
+use crate::options::{self, AddOptions, CheckOptions, CreateOptions, EngineOptions};
 use crate::reader::Reader;
 
 /// An engine: threads, sockets, torrents. Methods that return a number queue a command; the reply in `drain` carries that
@@ -145,7 +145,17 @@ impl Engine {
         self.command("engine.create", || Ok(Command::Create(options::create(options)?)))
     }
 
-    /// Ends a running `create`.
+    /// Checks content against a .torrent file's bytes, without adding a torrent.
+    #[napi(catch_unwind)]
+    pub fn check_content(
+        &self,
+        #[napi(ts_arg_type = "Uint8Array")] metainfo: Bytes<64>,
+        options: CheckOptions,
+    ) -> Result<f64> {
+        self.command("engine.checkContent", || Ok(Command::CheckContent(options::check(metainfo.0, options)?)))
+    }
+
+    /// Ends a running `create` or `checkContent`.
     #[napi(catch_unwind)]
     pub fn cancel_create(&self, request: f64) -> Result<f64> {
         self.command("engine.cancelCreate", || Ok(Command::CancelCreate(bitlode::api::RequestId(whole(request)?))))

@@ -3,12 +3,13 @@
 use bitlode::api::Failure;
 use bitlode::base::Code;
 use bitlode::hash::InfoHashes;
-use bitlode::metainfo::{Info, Magnet, Metainfo};
+use bitlode::metainfo::{Edit, Info, Magnet, Metainfo, Signature};
 use bitlode::node::limits;
 use napi_derive::napi;
 
-use crate::bytes::Bytes;
+use crate::bytes::{ByteCopy, Bytes};
 use crate::error::{Result, failed, failure, guard};
+use crate::number::whole;
 use crate::options;
 use crate::packed::{self, PackedFiles};
 
@@ -31,6 +32,12 @@ pub struct TorrentInfo {
     pub pieces: u32,
     /// Bytes of content, pads not counted.
     pub length: f64,
+    /// What some trackers add to make an info-hash their own.
+    pub source: Option<String>,
+    /// Where a newer version may be.
+    pub update_url: Option<String>,
+    /// The certificate that signs those of all peers, PEM.
+    pub ssl_cert: Option<String>,
     /// The files.
     pub files: PackedFiles,
 }
@@ -40,10 +47,26 @@ pub struct TorrentInfo {
 pub struct MetainfoFacts {
     /// The info dictionary.
     pub info: TorrentInfo,
+    /// Offset of the info dictionary in the file.
+    pub info_offset: u32,
+    /// Bytes of the info dictionary.
+    pub info_bytes: u32,
     /// Tracker tiers.
     pub trackers: Vec<Vec<String>>,
     /// Web seeds.
     pub web_seeds: Vec<String>,
+    /// Seeds of BEP 17.
+    pub http_seeds: Vec<String>,
+    /// DHT nodes, each `host:port`.
+    pub nodes: Vec<String>,
+    /// v1 info-hashes of torrents that may share files, hexadecimal.
+    pub similar: Vec<String>,
+    /// What the torrent belongs to.
+    pub collections: Vec<String>,
+    /// Who vouches for it; nothing is checked.
+    pub signatures: Vec<SignatureFacts>,
+    /// The character set of names that are not UTF-8.
+    pub encoding: Option<String>,
     /// Free text.
     pub comment: Option<String>,
     /// What made it.
@@ -52,6 +75,48 @@ pub struct MetainfoFacts {
     pub creation_date: Option<f64>,
     /// What is odd about it and was accepted.
     pub warnings: Vec<String>,
+}
+
+/// A signature over the info dictionary (BEP 35).
+#[napi(object, object_from_js = false, use_nullable = true)]
+pub struct SignatureFacts {
+    /// Who signed.
+    pub signer: String,
+    /// X.509 in DER.
+    #[napi(ts_type = "Uint8Array")]
+    pub certificate: Option<ByteCopy>,
+    /// More that was signed, as bencoding.
+    #[napi(ts_type = "Uint8Array")]
+    pub info: Option<ByteCopy>,
+    /// The signature.
+    #[napi(ts_type = "Uint8Array")]
+    pub signature: ByteCopy,
+}
+
+/// What becomes of a .torrent file; null stays.
+#[napi(object, object_to_js = false, use_nullable = true)]
+pub struct EditOptions {
+    /// Tracker tiers.
+    pub trackers: Option<Vec<Vec<String>>>,
+    /// Web seeds.
+    pub web_seeds: Option<Vec<String>>,
+    /// DHT nodes, each `host:port`.
+    pub nodes: Option<Vec<String>>,
+    /// One text, or none to remove it.
+    pub comment: Option<Vec<String>>,
+    /// One text, or none to remove it.
+    pub created_by: Option<Vec<String>>,
+    /// Seconds since 1970, or none to remove it.
+    pub creation_date: Option<Vec<f64>>,
+}
+
+/// A parameter of a magnet link.
+#[napi(object, use_nullable = true)]
+pub struct MagnetParameter {
+    /// Its name.
+    pub key: String,
+    /// Its value, decoded.
+    pub value: String,
 }
 
 /// What a magnet link says.
@@ -67,8 +132,22 @@ pub struct MagnetFacts {
     pub trackers: Vec<String>,
     /// Web seeds.
     pub web_seeds: Vec<String>,
-    /// Peers, each `ip:port`.
+    /// Peers, each `host:port`.
     pub peers: Vec<String>,
+    /// DHT nodes, each `host:port`.
+    pub nodes: Vec<String>,
+    /// Where the .torrent file is.
+    pub sources: Vec<String>,
+    /// Where it or its content may be had otherwise.
+    pub acceptable: Vec<String>,
+    /// Bytes of the content, as the link says.
+    pub length: Option<f64>,
+    /// Words to search for.
+    pub keywords: Vec<String>,
+    /// Files to fetch by index: first and last of each run; none for all.
+    pub select: Vec<u32>,
+    /// What means nothing to us or is not usable.
+    pub other: Vec<MagnetParameter>,
 }
 
 /// Parses a .torrent file. `setting_names` and `setting_values` are those of `EngineOptions`.
@@ -83,13 +162,45 @@ pub fn parse_metainfo(
         let metainfo = Metainfo::parse(&bytes.0, &limits::metainfo(&settings)).map_err(failed)?;
         Ok(MetainfoFacts {
             info: TorrentInfo::from(&*metainfo.info),
+            info_offset: u32::try_from(metainfo.info_offset).unwrap_or(u32::MAX),
+            info_bytes: u32::try_from(metainfo.info.raw.len()).unwrap_or(u32::MAX),
             trackers: metainfo.trackers,
             web_seeds: metainfo.web_seeds,
+            http_seeds: metainfo.http_seeds,
+            nodes: metainfo.nodes.iter().map(options::host_port).collect(),
+            similar: metainfo.similar.iter().map(|hash| hex(hash)).collect(),
+            collections: metainfo.collections,
+            signatures: metainfo.signatures.into_iter().map(SignatureFacts::from).collect(),
+            encoding: metainfo.encoding,
             comment: metainfo.comment,
             created_by: metainfo.created_by,
             creation_date: metainfo.creation_date.map(|date| date as f64),
             warnings: metainfo.warnings.iter().map(ToString::to_string).collect(),
         })
+    })
+}
+
+/// Changes what stands around the info dictionary of a .torrent file; everything else stays byte for byte.
+#[napi(catch_unwind, ts_return_type = "Uint8Array")]
+pub fn edit_metainfo(
+    #[napi(ts_arg_type = "Uint8Array")] bytes: Bytes<64>,
+    edit: EditOptions,
+    setting_names: Vec<String>,
+    setting_values: Vec<f64>,
+) -> Result<ByteCopy> {
+    guard("editMetainfo", || {
+        let settings = options::settings(&setting_names, &setting_values)?;
+        let date = |date: f64| Ok::<_, Failure>(i64::try_from(whole(date)?).unwrap_or(i64::MAX));
+        let creation_date = edit.creation_date.map(|dates| dates.first().copied().map(date).transpose());
+        let edit = Edit {
+            trackers: edit.trackers,
+            web_seeds: edit.web_seeds,
+            nodes: edit.nodes.map(|nodes| options::nodes(&nodes)).transpose()?,
+            comment: edit.comment.map(|texts| texts.into_iter().next()),
+            created_by: edit.created_by.map(|texts| texts.into_iter().next()),
+            creation_date: creation_date.transpose()?,
+        };
+        Ok(ByteCopy(edit.apply(&bytes.0, &limits::metainfo(&settings)).map_err(failed)?))
     })
 }
 
@@ -99,17 +210,20 @@ pub fn parse_magnet(link: String, setting_names: Vec<String>, setting_values: Ve
     guard("parseMagnet", || {
         let settings = options::settings(&setting_names, &setting_values)?;
         let magnet = Magnet::parse(&link, &limits::metainfo(&settings)).map_err(failed)?;
-        let host_port = |(host, port): &(String, u16)| match host.contains(':') {
-            true => format!("[{host}]:{port}"),
-            false => format!("{host}:{port}"),
-        };
         Ok(MagnetFacts {
             v1: magnet.hashes.and_then(|hashes| hashes.v1).map(|hash| hex(&hash)),
             v2: magnet.hashes.and_then(|hashes| hashes.v2).map(|hash| hex(&hash)),
             name: magnet.name,
             trackers: magnet.trackers,
             web_seeds: magnet.web_seeds,
-            peers: magnet.peers.iter().map(host_port).collect(),
+            peers: magnet.peers.iter().map(options::host_port).collect(),
+            nodes: magnet.nodes.iter().map(options::host_port).collect(),
+            sources: magnet.sources,
+            acceptable: magnet.acceptable,
+            length: magnet.length.map(|length| length as f64),
+            keywords: magnet.keywords,
+            select: magnet.select.iter().flat_map(|range| [*range.start(), *range.end()]).collect(),
+            other: magnet.other.into_iter().map(|(key, value)| MagnetParameter { key, value }).collect(),
         })
     })
 }
@@ -119,21 +233,26 @@ pub fn parse_magnet(link: String, setting_names: Vec<String>, setting_values: Ve
 pub fn build_magnet(magnet: MagnetFacts) -> Result<String> {
     guard("buildMagnet", || {
         let hashes = InfoHashes { v1: unhex(magnet.v1.as_deref())?, v2: unhex(magnet.v2.as_deref())? };
-        if hashes.v1.is_none() && hashes.v2.is_none() {
-            return Err(failure(Code::MagnetInvalid, "A magnet link needs an info-hash"));
+        let hashes = (hashes.v1.is_some() || hashes.v2.is_some()).then_some(hashes);
+        if hashes.is_none() && magnet.sources.is_empty() {
+            return Err(failure(Code::MagnetInvalid, "A magnet link needs an info-hash or a source"));
         }
-        let peers = magnet.peers.iter().filter_map(|peer| peer.rsplit_once(':'));
-        let peers = peers.filter_map(|(host, port)| {
-            let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-            Some((host.to_owned(), port.parse().ok()?))
-        });
+        let length = magnet.length.map(whole).transpose()?;
+        let select = magnet.select.as_chunks::<2>().0.iter().map(|[first, last]| *first..=*last);
         let link = Magnet {
-            hashes: Some(hashes),
+            hashes,
             name: magnet.name,
             trackers: magnet.trackers,
             web_seeds: magnet.web_seeds,
-            peers: peers.collect(),
-            ..Magnet::default()
+            peers: options::nodes(&magnet.peers)?,
+            nodes: options::nodes(&magnet.nodes)?,
+            sources: magnet.sources,
+            acceptable: magnet.acceptable,
+            length,
+            keywords: magnet.keywords,
+            select: select.collect(),
+            other: magnet.other.into_iter().map(|MagnetParameter { key, value }| (key, value)).collect(),
+            dropped: 0,
         };
         Ok(link.to_string())
     })
@@ -152,8 +271,19 @@ impl From<&Info> for TorrentInfo {
             piece_length: layout.nominal_piece_len(),
             pieces: layout.piece_count(),
             length: content.sum::<u64>() as f64,
+            source: info.source.clone(),
+            update_url: info.update_url.clone(),
+            ssl_cert: info.ssl_cert.clone(),
             files: packed::files(info),
         }
+    }
+}
+
+impl From<Signature> for SignatureFacts {
+    fn from(from: Signature) -> SignatureFacts {
+        let Signature { signer, certificate, info, signature } = from;
+        let (certificate, info) = (certificate.map(ByteCopy), info.map(ByteCopy));
+        SignatureFacts { signer, certificate, info, signature: ByteCopy(signature) }
     }
 }
 

@@ -44,6 +44,13 @@ pub struct PackedFiles {
     /// Of each file: 1 pad, 2 executable, 4 hidden, 8 symbolic link.
     #[napi(ts_type = "Uint8Array")]
     pub flags: ByteCopy,
+    /// 32 bytes for each file: the root of its hash tree, zeros where it has none; empty without a v2 half.
+    #[napi(ts_type = "Uint8Array")]
+    pub roots: ByteCopy,
+    /// Files that are symbolic links, ascending.
+    pub links: Vec<u32>,
+    /// Where each of those points, below the torrent's folder, as the torrent spells it.
+    pub targets: Vec<String>,
 }
 
 /// Connected peers.
@@ -70,7 +77,8 @@ pub struct PackedPeers {
 
 pub(crate) fn files(info: &Info) -> PackedFiles {
     let mut names = Blob::default();
-    let (mut numbers, mut flags) = (Vec::new(), Vec::new());
+    let (mut numbers, mut flags, mut roots) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut links, mut targets) = (Vec::new(), Vec::new());
     let files = info.layout.files();
     for (file, index) in files.iter().zip((0..).map(FileIndex)) {
         names.push(info.disk_path(index));
@@ -78,6 +86,13 @@ pub(crate) fn files(info: &Info) -> PackedFiles {
         names.push(std::iter::once(info.name.original.as_str()).chain(original));
         numbers.extend([file.len as f64, file.offset as f64]);
         flags.push(bits([file.attr.pad, file.attr.executable, file.attr.hidden, file.attr.symlink]));
+        if info.hashes.v2.is_some() {
+            roots.extend_from_slice(&file.pieces_root.unwrap_or_default());
+        }
+        if let Some(target) = info.layout.symlink_target(index) {
+            links.push(index.0);
+            targets.push(target.map(|component| component.original).collect::<Vec<_>>().join("/"));
+        }
     }
     PackedFiles {
         count: u32::try_from(files.len()).unwrap_or(u32::MAX),
@@ -85,6 +100,9 @@ pub(crate) fn files(info: &Info) -> PackedFiles {
         ends: IntCopy(names.ends),
         numbers: FloatCopy(numbers),
         flags: ByteCopy(flags),
+        roots: ByteCopy(roots),
+        links,
+        targets,
     }
 }
 

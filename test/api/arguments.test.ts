@@ -62,7 +62,10 @@ const known: Readonly<Record<string, readonly string[]>> = {
   'Client.open': ['listen', 'port', 'settings', 'shards', 'name', 'ssrfMitigation', 'signal'],
   add: ['path', 'mode', 'overwrite', 'peers', 'trackers', 'start', 'signal'],
   'Torrent.open': ['signal'],
-  createTorrent: ['trackers', 'pieceLength', 'private', 'comment', 'createdBy', 'creationDate'],
+  createTorrent: [
+    ...['format', 'name', 'trackers', 'webSeeds', 'nodes', 'pieceLength', 'padding', 'private', 'source', 'comment'],
+    ...['createdBy', 'creationDate'],
+  ],
 }
 
 describe('arguments of every wrong kind', () => {

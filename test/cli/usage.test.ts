@@ -10,12 +10,15 @@ describe('the words', () => {
     expect(await run('--version')).toMatchObject({ code: 0, out: `${version}\n` })
   })
 
-  test.each(['download', 'seed', 'create', 'info', 'verify'])('%s --help says how it is used', async (command) => {
-    const { code, out, err } = await run(command, '--help')
-    expect([code, err]).toEqual([0, ''])
-    expect(out).toContain(`bitlode ${command} `)
-    expect(out).toContain('--json')
-  })
+  test.each(['download', 'seed', 'create', 'edit', 'info', 'verify'])(
+    '%s --help says how it is used',
+    async (command) => {
+      const { code, out, err } = await run(command, '--help')
+      expect([code, err]).toEqual([0, ''])
+      expect(out).toContain(`bitlode ${command} `)
+      expect(out).toContain('--json')
+    },
+  )
 
   test.each([
     [[]],
@@ -31,6 +34,10 @@ describe('the words', () => {
     [['info', 'a', '--tracker', 'http://tracker.example/announce']],
     [['create', 'a', '--piece-length', '16385']],
     [['create', 'a', '--piece-length', '8192']],
+    [['create', 'a', '--v1', '--hybrid']],
+    [['create', 'a', '--web-seed', 'w']],
+    [['create', 'a', '--node', 'host']],
+    [['edit', 'a.torrent', '--remove', 'name']],
     [['info', 'a', '--log', 'loud']],
   ])('%j is wrong usage: one line with its code, exit 2', async (words) => {
     const { code, out, err } = await run(...words)

@@ -20,6 +20,15 @@ export interface Arguments {
   readonly ssrfMitigation: boolean
   readonly pieceLength: number | null
   readonly private: boolean
+  readonly format: 'v1' | 'v2' | 'hybrid'
+  readonly name: string | null
+  readonly webSeeds: readonly string[]
+  readonly nodes: readonly string[]
+  readonly comment: string | null
+  readonly source: string | null
+  readonly padding: boolean
+  /** What `edit` takes away: `trackers`, `web-seeds`, `nodes` or `comment`. */
+  readonly remove: readonly string[]
 }
 
 const common = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, log: { type: 'string' } } as const
@@ -45,6 +54,24 @@ const options = {
     tracker: { type: 'string', multiple: true },
     'piece-length': { type: 'string' },
     private: { type: 'boolean' },
+    v1: { type: 'boolean' },
+    v2: { type: 'boolean' },
+    hybrid: { type: 'boolean' },
+    name: { type: 'string' },
+    'web-seed': { type: 'string', multiple: true },
+    node: { type: 'string', multiple: true },
+    comment: { type: 'string' },
+    source: { type: 'string' },
+    padding: { type: 'boolean' },
+  },
+  edit: {
+    ...common,
+    output: { type: 'string', short: 'o' },
+    tracker: { type: 'string', multiple: true },
+    'web-seed': { type: 'string', multiple: true },
+    node: { type: 'string', multiple: true },
+    comment: { type: 'string' },
+    remove: { type: 'string', multiple: true },
   },
   info: common,
   verify: common,
@@ -54,9 +81,13 @@ const operands: Readonly<Record<keyof typeof options, readonly string[]>> = {
   download: ['a .torrent file, a magnet link or a URL'],
   seed: ['a .torrent file', 'the folder that holds the content'],
   create: ['a file or folder'],
+  edit: ['a .torrent file'],
   info: ['a .torrent file or a magnet link'],
   verify: ['a .torrent file', 'the folder that holds the content'],
 }
+
+/** What `edit --remove` takes. */
+export const removable: readonly string[] = ['trackers', 'web-seeds', 'nodes', 'comment']
 
 export const levels: readonly string[] = ['error', 'warn', 'info', 'debug', 'trace']
 
@@ -84,6 +115,21 @@ export function parse(words: readonly string[]): Arguments {
   for (const tracker of trackers) {
     if (!URL.canParse(tracker)) throw usage(`Expected --tracker to be a URL, got \`${tracker}\``)
   }
+  const webSeeds = list(values['web-seed'])
+  for (const url of webSeeds) {
+    if (!URL.canParse(url)) throw usage(`Expected --web-seed to be a URL, got \`${url}\``)
+  }
+  const nodes = list(values.node)
+  for (const node of nodes) {
+    if (!/^(\[[0-9a-f:.]+\]|[^:[\]\s]+):\d{1,5}$/i.test(node)) {
+      throw usage(`Expected --node to be HOST:PORT, got \`${node}\``)
+    }
+  }
+  const remove = list(values.remove)
+  for (const word of remove) {
+    if (!removable.includes(word))
+      throw usage(`Expected --remove to be one of ${removable.join(', ')}, got \`${word}\``)
+  }
   return {
     command,
     operands: positionals,
@@ -100,6 +146,14 @@ export function parse(words: readonly string[]): Arguments {
     ssrfMitigation: values['no-ssrf-mitigation'] !== true,
     pieceLength: pieceLength(text(values['piece-length'])),
     private: values.private === true,
+    format: format(values),
+    name: text(values.name),
+    webSeeds,
+    nodes,
+    comment: text(values.comment),
+    source: text(values.source),
+    padding: values.padding === true,
+    remove,
   }
 }
 
@@ -129,6 +183,13 @@ function endpoint(option: string, value: string, lowest: number): void {
   if (!match || port < lowest || port > 65_535) {
     throw usage(`Expected ${option} to be IP:PORT or [IPv6]:PORT, got \`${value}\``)
   }
+}
+
+function format(values: Record<string, unknown>): 'v1' | 'v2' | 'hybrid' {
+  const given = (['v1', 'v2', 'hybrid'] as const).filter((name) => values[name] === true)
+  if (given.length > 1)
+    throw usage(`Expected one of --v1, --v2 and --hybrid, got ${given.map((name) => `--${name}`).join(' and ')}`)
+  return given[0] ?? 'v1'
 }
 
 function pieceLength(value: string | null): number | null {

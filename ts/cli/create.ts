@@ -24,7 +24,14 @@ export async function create({ args, output, interrupt }: Context): Promise<void
   const [path = ''] = args.operands
   const options = {
     ...(args.pieceLength === null ? {} : { pieceLength: args.pieceLength }),
+    ...(args.name === null ? {} : { name: args.name }),
+    ...(args.comment === null ? {} : { comment: args.comment }),
+    ...(args.source === null ? {} : { source: args.source }),
+    format: args.format,
     trackers: args.trackers,
+    webSeeds: args.webSeeds,
+    nodes: args.nodes,
+    padding: args.padding,
     private: args.private,
   }
   const made = await createTorrent(path, options, {
@@ -35,7 +42,7 @@ export async function create({ args, output, interrupt }: Context): Promise<void
         `hashing  ${hashed} of ${count(pieces, 'piece')}`,
       ),
   })
-  const file = args.output ?? `${basename(resolve(path))}.torrent`
+  const file = args.output ?? `${args.name ?? basename(resolve(path))}.torrent`
   // A name that nobody gave must not cost anybody a file.
   await writeFile(file, made, { flag: args.output === null ? 'wx' : 'w' }).catch((error: NodeJS.ErrnoException) => {
     const hint = error.code === 'EEXIST' ? 'it exists; name it with -o to replace it' : reason(error)
@@ -52,11 +59,18 @@ export async function create({ args, output, interrupt }: Context): Promise<void
       pieces: torrent.pieces,
       pieceLength: torrent.pieceLength,
     },
-    `${file}  ${line(torrent.name)}: ${bytes(torrent.length)}, ${count(torrent.pieces, 'piece')} of ${bytes(torrent.pieceLength)}\ninfo-hash  ${torrent.infoHash.v1}`,
+    `${file}  ${line(torrent.name)}: ${bytes(torrent.length)}, ${count(torrent.pieces, 'piece')} of ${bytes(torrent.pieceLength)}\n${hashes(torrent)}`,
   )
 }
 
 /** What the system says, without its own name for it and without the path, which is said already. */
 function reason({ message }: Error): string {
   return message.replace(/^[A-Z0-9]+: |, \w+(?: '.*')?$/g, '')
+}
+
+/** The info-hashes, one a line. */
+export function hashes(torrent: Torrent): string {
+  const { v1, v2 } = torrent.infoHash
+  const lines = [v1 === null ? [] : [`info-hash     ${v1}`], v2 === null ? [] : [`info-hash v2  ${v2}`]]
+  return lines.flat().join('\n')
 }

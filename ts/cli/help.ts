@@ -9,6 +9,7 @@ export const overview = `bitlode: download, seed, create and check BitTorrent co
   bitlode download <.torrent | magnet | URL> [options]
   bitlode seed     <.torrent> <folder that holds the content> [options]
   bitlode create   <file or folder> [options]
+  bitlode edit     <.torrent> [options]
   bitlode info     <.torrent | magnet> [options]
   bitlode verify   <.torrent> <folder that holds the content> [options]
 
@@ -44,12 +45,33 @@ ${common}
 `,
   create: `bitlode create <file or folder> [options]
 
-Makes a .torrent file (v1).
+Makes a .torrent file.
 
   -o, --output FILE  where to write it (default: NAME.torrent in the current folder)
+  --v1               SHA-1 over pieces (BEP 3; the default)
+  --v2               hash trees over files (BEP 52)
+  --hybrid           both
   --tracker URL      announce URL; may be given several times, each its own tier
+  --web-seed URL     where the content is on the web (BEP 19); may be given several times
+  --node HOST:PORT   a DHT node to start from (BEP 5); may be given several times
+  --name NAME        the torrent's name (default: that of the file or folder)
+  --comment TEXT     free text
+  --source TEXT      what some trackers want in a torrent to make its info-hash their own
+  --padding          let every file of a v1 torrent begin a piece (BEP 47)
   --piece-length N   bytes, a power of two from 16384 (default: chosen by size)
   --private          only the trackers may be asked for peers (BEP 27)
+${common}
+`,
+  edit: `bitlode edit <.torrent file> [options]
+
+Changes trackers, web seeds, nodes or comment. The info-hash, and all else, stays as it is.
+
+  -o, --output FILE  where to write it (default: in place)
+  --tracker URL      the trackers from now on; may be given several times, each its own tier
+  --web-seed URL     the web seeds from now on; may be given several times
+  --node HOST:PORT   the DHT nodes from now on; may be given several times
+  --comment TEXT     the comment from now on
+  --remove WHAT      trackers, web-seeds, nodes or comment; may be given several times
 ${common}
 `,
   info: `bitlode info <.torrent file | magnet link> [options]

@@ -55,6 +55,8 @@ async function command(name: string, context: Context): Promise<void> {
       return (await import('./transfer.ts')).seed(context)
     case 'create':
       return (await import('./create.ts')).create(context)
+    case 'edit':
+      return (await import('./edit.ts')).edit(context)
     case 'info':
       return (await import('./info.ts')).info(context)
     default:

@@ -32,7 +32,9 @@ export declare class Engine {
   retry(torrent: number): number
   /** Makes a torrent from files. */
   create(options: CreateOptions): number
-  /** Ends a running `create`. */
+  /** Checks content against a .torrent file's bytes, without adding a torrent. */
+  checkContent(metainfo: Uint8Array, options: CheckOptions): number
+  /** Ends a running `create` or `checkContent`. */
   cancelCreate(request: number): number
   /** Resolves, checks and connects; `purpose` is `user`, `tracker` or `announce`, `family` 4, 6, or 0 for both. */
   dial(host: string, port: number, purpose: string, family: number): number
@@ -160,16 +162,48 @@ export declare function buildUtp(kind: string, numbers: Array<number>, ids: Arra
 /** Throws unless `bytes` are one bencoded value within the limits and nothing behind it. */
 export declare function checkBencode(bytes: Uint8Array, depth: number, tokens: number): void
 
+/** What is checked. */
+export interface CheckOptions {
+  /** The folder that holds the content. */
+  folder: string
+  /** Pieces: first and last of each run; null unless asked for. */
+  pieces: Array<number> | null
+  /** Files by index; null unless asked for. */
+  files: Array<number> | null
+}
+
+/** A file of a torrent that is made. */
+export interface CreateFile {
+  /** The components of its path in the torrent; none for a torrent of a single file. */
+  path: Array<string>
+  /** Where it lies. */
+  disk: string
+}
+
 /** How a torrent is made. */
 export interface CreateOptions {
-  /** A file or a folder. */
-  path: string
+  /** A file or a folder; null when there are `files`. */
+  path: string | null
+  /** Files one by one. */
+  files: Array<CreateFile>
+  /** Name of the torrent; null is that of the path. */
+  name: string | null
+  /** `v1`, `v2` or `hybrid`. */
+  format: string
+  /** Whether v1 files are padded to whole pieces. */
+  padding: boolean
   /** Bytes of a piece; null chooses by size. */
   pieceLength: number | null
   /** Tracker tiers. */
   trackers: Array<Array<string>>
+  /** Web seeds. */
+  webSeeds: Array<string>
+  /** DHT nodes, each `host:port`. */
+  nodes: Array<string>
   /** Only the trackers may be asked for peers. */
   private: boolean
+  /** `source`. */
+  source: string | null
   /** Free text. */
   comment: string | null
   /** What made it. */
@@ -178,7 +212,7 @@ export interface CreateOptions {
   creationDate: number | null
 }
 
-/** How far a running `create` is. */
+/** How far a running `create` or `checkContent` is. */
 export interface CreateProgress {
   /** Which command. */
   request: number
@@ -198,7 +232,7 @@ export interface Drained {
   streams: Array<StreamState>
   /** Readers that changed. */
   readers: Array<ReaderState>
-  /** Running creations. */
+  /** Running creations and checks of content. */
   progress: Array<CreateProgress>
   /** Facts for the log. */
   facts: Array<LogFact>
@@ -208,6 +242,25 @@ export interface Drained {
   failed: Fault | null
   /** The bell rings again at once. */
   more: boolean
+}
+
+/** Changes what stands around the info dictionary of a .torrent file; everything else stays byte for byte. */
+export declare function editMetainfo(bytes: Uint8Array, edit: EditOptions, settingNames: Array<string>, settingValues: Array<number>): Uint8Array
+
+/** What becomes of a .torrent file; null stays. */
+export interface EditOptions {
+  /** Tracker tiers. */
+  trackers: Array<Array<string>> | null
+  /** Web seeds. */
+  webSeeds: Array<string> | null
+  /** DHT nodes, each `host:port`. */
+  nodes: Array<string> | null
+  /** One text, or none to remove it. */
+  comment: Array<string> | null
+  /** One text, or none to remove it. */
+  createdBy: Array<string> | null
+  /** Seconds since 1970, or none to remove it. */
+  creationDate: Array<number> | null
 }
 
 /** How an engine is opened. */
@@ -339,18 +392,56 @@ export interface MagnetFacts {
   trackers: Array<string>
   /** Web seeds. */
   webSeeds: Array<string>
-  /** Peers, each `ip:port`. */
+  /** Peers, each `host:port`. */
   peers: Array<string>
+  /** DHT nodes, each `host:port`. */
+  nodes: Array<string>
+  /** Where the .torrent file is. */
+  sources: Array<string>
+  /** Where it or its content may be had otherwise. */
+  acceptable: Array<string>
+  /** Bytes of the content, as the link says. */
+  length: number | null
+  /** Words to search for. */
+  keywords: Array<string>
+  /** Files to fetch by index: first and last of each run; none for all. */
+  select: Array<number>
+  /** What means nothing to us or is not usable. */
+  other: Array<MagnetParameter>
+}
+
+/** A parameter of a magnet link. */
+export interface MagnetParameter {
+  /** Its name. */
+  key: string
+  /** Its value, decoded. */
+  value: string
 }
 
 /** What a .torrent file says. */
 export interface MetainfoFacts {
   /** The info dictionary. */
   info: TorrentInfo
+  /** Offset of the info dictionary in the file. */
+  infoOffset: number
+  /** Bytes of the info dictionary. */
+  infoBytes: number
   /** Tracker tiers. */
   trackers: Array<Array<string>>
   /** Web seeds. */
   webSeeds: Array<string>
+  /** Seeds of BEP 17. */
+  httpSeeds: Array<string>
+  /** DHT nodes, each `host:port`. */
+  nodes: Array<string>
+  /** v1 info-hashes of torrents that may share files, hexadecimal. */
+  similar: Array<string>
+  /** What the torrent belongs to. */
+  collections: Array<string>
+  /** Who vouches for it; nothing is checked. */
+  signatures: Array<SignatureFacts>
+  /** The character set of names that are not UTF-8. */
+  encoding: string | null
   /** Free text. */
   comment: string | null
   /** What made it. */
@@ -398,6 +489,12 @@ export interface PackedFiles {
   numbers: Float64Array
   /** Of each file: 1 pad, 2 executable, 4 hidden, 8 symbolic link. */
   flags: Uint8Array
+  /** 32 bytes for each file: the root of its hash tree, zeros where it has none; empty without a v2 half. */
+  roots: Uint8Array
+  /** Files that are symbolic links, ascending. */
+  links: Array<number>
+  /** Where each of those points, below the torrent's folder, as the torrent spells it. */
+  targets: Array<string>
 }
 
 /** Connected peers. */
@@ -466,10 +563,12 @@ export interface Reply {
   torrent: number | null
   /** `add`: the metadata, when it is known already. */
   info: TorrentInfo | null
-  /** `check`: pieces whose hash is right. */
+  /** `check`, `checkContent`: pieces whose hash is right. */
   have: number | null
-  /** `check`: pieces of the torrent. */
+  /** `check`: pieces of the torrent; `checkContent`: pieces that were to be checked. */
   pieces: number | null
+  /** `checkContent`: the right pieces, in wire order. */
+  right: Uint8Array | null
   /** `peers`: who is connected. */
   peers: PackedPeers | null
   /** `create`: the .torrent file. */
@@ -501,6 +600,18 @@ export interface SettingRow {
 
 /** Every setting, in the order of the table. */
 export declare function settingsTable(): Array<SettingRow>
+
+/** A signature over the info dictionary (BEP 35). */
+export interface SignatureFacts {
+  /** Who signed. */
+  signer: string
+  /** X.509 in DER. */
+  certificate: Uint8Array | null
+  /** More that was signed, as bencoding. */
+  info: Uint8Array | null
+  /** The signature. */
+  signature: Uint8Array
+}
 
 /** The newest state of a stream. */
 export interface StreamState {
@@ -534,6 +645,12 @@ export interface TorrentInfo {
   pieces: number
   /** Bytes of content, pads not counted. */
   length: number
+  /** What some trackers add to make an info-hash their own. */
+  source: string | null
+  /** Where a newer version may be. */
+  updateUrl: string | null
+  /** The certificate that signs those of all peers, PEM. */
+  sslCert: string | null
   /** The files. */
   files: PackedFiles
 }

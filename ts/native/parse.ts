@@ -1,5 +1,5 @@
 import type { Values } from '../values.ts'
-import type { MagnetFacts, MetainfoFacts } from './addon.d.ts'
+import type { EditOptions, MagnetFacts, MetainfoFacts } from './addon.d.ts'
 import { call } from './call.ts'
 import { addon } from './load.ts'
 
@@ -7,6 +7,12 @@ import { addon } from './load.ts'
 export function parseMetainfo(bytes: Uint8Array, values: Values): MetainfoFacts {
   const { settingNames, settingValues } = values.packed
   return call(() => addon().parseMetainfo(bytes, settingNames, settingValues))
+}
+
+/** Changes what stands around an info dictionary; the limits are those of the settings. */
+export function editMetainfo(bytes: Uint8Array, edit: EditOptions, values: Values): Uint8Array {
+  const { settingNames, settingValues } = values.packed
+  return call(() => addon().editMetainfo(bytes, edit, settingNames, settingValues))
 }
 
 /** Parses a magnet link or a bare info-hash. */

@@ -18,6 +18,10 @@ export interface FileFacts {
   readonly executable: boolean
   readonly hidden: boolean
   readonly symlink: boolean
+  /** Where a symbolic link points, below the torrent's folder. */
+  readonly target: string | null
+  /** Root of the hash tree (BEP 52), 32 bytes. */
+  readonly root: Uint8Array | null
 }
 
 /** The files of a torrent: objects are made when they are asked for. */
@@ -33,7 +37,7 @@ export class FileList {
   }
 
   at(index: number): FileFacts {
-    const { names, ends, numbers, flags } = this.#packed
+    const { names, ends, numbers, flags, roots, links, targets } = this.#packed
     const name = (at: number) => utf8.decode(names.subarray(at === 0 ? 0 : ends[at - 1], ends[at]))
     const bits = flags[index] ?? 0
     return {
@@ -45,8 +49,14 @@ export class FileList {
       executable: (bits & 2) !== 0,
       hidden: (bits & 4) !== 0,
       symlink: (bits & 8) !== 0,
+      target: (bits & 8) === 0 ? null : (targets[links.indexOf(index)] ?? null),
+      root: rootOf(roots.subarray(32 * index, 32 * index + 32)),
     }
   }
+}
+
+function rootOf(root: Uint8Array): Uint8Array | null {
+  return root.some((byte) => byte !== 0) ? root.slice() : null
 }
 
 /** Every peer of a list. */

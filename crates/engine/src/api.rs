@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bitlode_base::{Code, FileIndex};
+use bitlode_base::{Bitfield, Code, FileIndex};
 use bitlode_metainfo::Info;
+pub use bitlode_metainfo::create::{Format, Padding};
 use bitlode_session::{Settings, TorrentId};
 use bitlode_storage::sys::SysMode;
 
@@ -93,23 +94,64 @@ pub struct AddTorrent {
     pub start: bool,
 }
 
-/// How a torrent is made.
+/// What a torrent is made of.
 #[derive(Debug, Clone)]
-pub struct CreateTorrent {
+pub enum Content {
     /// A file or a folder.
-    pub path: PathBuf,
+    Path(PathBuf),
+    /// Files one by one: the components of each path in the torrent, and where it lies. One without components is a
+    /// torrent of a single file. The torrent's name has to be given.
+    Files(Vec<(Vec<String>, PathBuf)>),
+}
+
+impl Default for Content {
+    fn default() -> Content {
+        Content::Files(Vec::new())
+    }
+}
+
+/// How a torrent is made.
+#[derive(Debug, Clone, Default)]
+pub struct CreateTorrent {
+    /// What of.
+    pub content: Content,
+    /// Name of the file or of the folder above the files; `None` is that of the path.
+    pub name: Option<String>,
+    /// v1, v2 or both.
+    pub format: Format,
+    /// Whether v1 files are padded to whole pieces.
+    pub padding: Padding,
     /// Bytes of a piece, a power of two from 16 KiB; `None` chooses by size.
     pub piece_length: Option<u32>,
     /// Tracker tiers.
     pub trackers: Vec<Vec<String>>,
+    /// Web seeds (BEP 19).
+    pub web_seeds: Vec<String>,
+    /// DHT nodes: host and port (BEP 5).
+    pub nodes: Vec<(String, u16)>,
     /// Only the trackers may be asked for peers (BEP 27).
     pub private: bool,
+    /// `source`, which changes the info-hash.
+    pub source: Option<String>,
     /// Free text.
     pub comment: Option<String>,
     /// `created by`.
     pub created_by: Option<String>,
     /// Seconds since 1970.
     pub creation_date: Option<i64>,
+}
+
+/// Content to check against a torrent, without adding it.
+#[derive(Debug, Clone, Default)]
+pub struct CheckContent {
+    /// The bytes of the .torrent file.
+    pub metainfo: Vec<u8>,
+    /// The folder that holds the content.
+    pub folder: PathBuf,
+    /// The pieces to check, first and last of each run; with `files`, both together. `None` for both is everything.
+    pub pieces: Option<Vec<(u32, u32)>>,
+    /// The files of which all pieces are to be checked, by index.
+    pub files: Option<Vec<u32>>,
 }
 
 /// Why a stream is opened: it decides which addresses are allowed.
@@ -162,8 +204,10 @@ pub enum Command {
     Retry(TorrentId),
     /// Make a torrent from files. Progress is state of the request ([`Drained::progress`]). → `Created`
     Create(CreateTorrent),
-    /// Ends a running `Create`, which is answered with `ERR_ABORTED`. → `Done`
+    /// Ends a running `Create` or `CheckContent`, which is answered with `ERR_ABORTED`. → `Done`
     CancelCreate(RequestId),
+    /// Check content that no torrent here stands for, v1, v2 or both. Progress like that of `Create`. → `ContentChecked`
+    CheckContent(CheckContent),
     /// Resolve, check the address, connect. → `Dialed`
     Dial {
         /// Host name or address.
@@ -228,6 +272,13 @@ pub enum ReplyBody {
         have: u32,
         /// Pieces of the torrent.
         pieces: u32,
+    },
+    /// Content was checked.
+    ContentChecked {
+        /// Pieces that were to be checked.
+        checked: u32,
+        /// Those of which every hash is right.
+        right: Bitfield,
     },
     /// Connected peers.
     Peers(Vec<PeerState>),

@@ -15,8 +15,9 @@ use bitlode_node::TorrentSpec;
 use bitlode_session::{ShardId, TorrentId};
 use bitlode_storage as storage;
 
-use crate::api::{AddTorrent, CreateTorrent, Failure, LogFact, Mode, ReplyBody, RequestId, Source};
+use crate::api::{AddTorrent, CheckContent, CreateTorrent, Failure, LogFact, Mode, ReplyBody, RequestId, Source};
 use crate::create::Maker;
+use crate::hashcheck::Checker;
 use crate::listen::{Refusal, listen};
 use crate::shared::{Letter, Shared, TorrentEntry, lock};
 use crate::threads::Threads;
@@ -29,6 +30,7 @@ pub(crate) enum Task {
     Listen(RequestId, Vec<SocketAddr>),
     Add(RequestId, Box<AddTorrent>),
     Create(RequestId, Box<CreateTorrent>),
+    CheckContent(RequestId, Box<CheckContent>),
     CancelCreate(RequestId, RequestId),
     Close(RequestId),
     Stop,
@@ -64,7 +66,7 @@ pub(crate) struct Control {
     /// Listening that waits for a network: until when, and the last failure.
     waiting: Vec<(RequestId, Vec<SocketAddr>, Instant)>,
     creating: BTreeMap<RequestId, Arc<AtomicBool>>,
-    /// Creations that are over.
+    /// Creations and checks that are over.
     over: (Sender<RequestId>, Receiver<RequestId>),
 }
 
@@ -100,6 +102,7 @@ impl Control {
                     }
                 }
                 Ok(Task::Create(request, wish)) => self.create(request, *wish),
+                Ok(Task::CheckContent(request, wish)) => self.check_content(request, *wish),
                 Ok(Task::CancelCreate(request, which)) => {
                     let found = self.creating.get(&which).map(|cancelled| cancelled.store(true, Relaxed));
                     let missing = || Failure { code: Code::NotFound, message: "no such creation".into() };
@@ -172,14 +175,9 @@ impl Control {
         Ok(torrent)
     }
 
-    /// Makes a torrent on a thread of its own: walking folders can take long.
     fn create(&mut self, request: RequestId, wish: CreateTorrent) {
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let (shared, over) = (self.shared.clone(), self.over.0.clone());
-        let flag = cancelled.clone();
-        let run = move || {
+        self.background(request, "bitlode-create", move |shared, cancelled| {
             let settings = &shared.settings;
-            let cores = std::thread::available_parallelism().map_or(1, usize::from);
             let skipped = |path: &std::path::Path, why: &'static str| {
                 shared.outbox.fact(LogFact {
                     time: shared.now().micros(),
@@ -193,19 +191,50 @@ impl Control {
             };
             let maker = Maker {
                 workers: &shared.workers,
-                parallel: cores.min(usize::from(settings.max_hash_threads)),
+                parallel: hash_threads(shared),
                 limits: bitlode_node::limits::metainfo(settings),
-                cancelled: flag,
+                cancelled,
                 progress: &|done, total| shared.outbox.progress(request, done, total),
                 skipped: &skipped,
             };
-            let result = maker.run(wish).map(ReplyBody::Created);
+            maker.run(wish).map(ReplyBody::Created)
+        });
+    }
+
+    fn check_content(&mut self, request: RequestId, wish: CheckContent) {
+        self.background(request, "bitlode-check", move |shared, cancelled| {
+            let checker = Checker {
+                workers: &shared.workers,
+                parallel: hash_threads(shared),
+                files: shared.files.clone(),
+                slabs: shared.pool.clone(),
+                limits: bitlode_node::limits::metainfo(&shared.settings),
+                storage: bitlode_node::limits::storage(&shared.settings),
+                cancelled,
+                progress: &|done, total| shared.outbox.progress(request, done, total),
+            };
+            checker.run(wish)
+        });
+    }
+
+    /// Does what takes long, such as walking folders, on a thread of its own, and replies.
+    fn background(
+        &mut self,
+        request: RequestId,
+        name: &str,
+        work: impl FnOnce(&Shared, Arc<AtomicBool>) -> Result<ReplyBody, Failure> + Send + 'static,
+    ) {
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let (shared, over) = (self.shared.clone(), self.over.0.clone());
+        let flag = cancelled.clone();
+        let run = move || {
+            let result = work(&shared, flag);
             shared.outbox.reply(request, result);
             // The control thread may have ended.
             let _ = over.send(request);
         };
         let spawned = match self.threads.upgrade() {
-            Some(threads) => threads.spawn(Builder::new().name("bitlode-create".into()), run),
+            Some(threads) => threads.spawn(Builder::new().name(name.into()), run),
             None => return,
         };
         match spawned {
@@ -237,6 +266,11 @@ impl Control {
         self.shared.outbox.reply(request, result);
         self.shared.outbox.end(ended());
     }
+}
+
+fn hash_threads(shared: &Shared) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    cores.min(usize::from(shared.settings.max_hash_threads))
 }
 
 fn spec(id: TorrentId, hashes: InfoHashes, info: Option<Arc<Info>>, mode: Mode, run: bool) -> TorrentSpec {

@@ -210,6 +210,7 @@ impl Engine {
             Command::Add(wish) => self.control(request, Task::Add(request, Box::new(wish))),
             Command::Create(wish) => self.control(request, Task::Create(request, Box::new(wish))),
             Command::CancelCreate(which) => self.control(request, Task::CancelCreate(request, which)),
+            Command::CheckContent(wish) => self.control(request, Task::CheckContent(request, Box::new(wish))),
             Command::Close => self.control(request, Task::Close(request)),
             Command::Dial { host, port, purpose, family } => self.dial(request, &host, port, purpose, family),
             Command::Remove(torrent) => self.order(request, torrent, Order::Remove),

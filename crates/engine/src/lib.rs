@@ -17,6 +17,7 @@ mod batcher;
 mod control;
 mod create;
 mod engine;
+mod hashcheck;
 mod inbox;
 mod isa;
 mod listen;

@@ -276,6 +276,7 @@ fn reply_bytes(reply: &Reply) -> usize {
     size_of::<Reply>()
         + match &reply.result {
             Ok(ReplyBody::Created(bytes)) => bytes.len(),
+            Ok(ReplyBody::ContentChecked { right, .. }) => right.as_bytes().len(),
             Ok(ReplyBody::Peers(peers)) => peers.len() * size_of::<crate::api::PeerState>(),
             Ok(_) => 0,
             Err(failure) => failure.message.len(),

@@ -17,6 +17,8 @@ use crate::warning::Warning;
 pub struct Metainfo {
     /// The torrent itself; piece layers of a v2 half are in its verifier.
     pub info: Arc<Info>,
+    /// Where the info dictionary stands in the file: offset of its first byte. It has the length of [`Info::raw`].
+    pub info_offset: usize,
     /// Tiers of tracker URLs in the order of the file (BEP 12). Every URL once; schemes http, https, udp, ws and wss.
     pub trackers: Vec<Vec<String>>,
     /// Web seeds (BEP 19), each once; those of a torrent of many files end in `/`.
@@ -63,6 +65,7 @@ impl Metainfo {
         let (document, used) = decode_prefix(bytes, limits.bencode())?;
         let root = document.root().as_dict().ok_or(MetainfoError::Missing { key: "info" })?;
         let info = root.get(b"info").ok_or(MetainfoError::Missing { key: "info" })?;
+        let info_offset = info.offset();
         let encoding = root.get(b"encoding").and_then(Value::as_bytes);
         let charset = encoding.map(Charset::named).unwrap_or_default();
         let info = Info::from_value(info, Layers::InFile(root.get(b"piece layers")), charset, limits)?;
@@ -101,6 +104,7 @@ impl Metainfo {
             collections,
             signatures: signatures(root),
             info: Arc::new(info),
+            info_offset,
             trackers,
             web_seeds,
             nodes,

@@ -22,10 +22,12 @@ macro_rules! fp {
 
 mod check;
 mod claims;
+mod digest;
 mod disk;
 mod error;
 mod event;
 mod files;
+mod hashcheck;
 mod hashing;
 mod job;
 mod limits;
@@ -41,10 +43,12 @@ mod transfer;
 mod verify;
 mod work;
 
+pub use digest::PieceDigest;
 pub use disk::{Access, Disk, Fault, Kind, Stat};
 pub use error::StorageError;
 pub use event::{Mode, StoreInput, StoreOutput, StoreSetup};
 pub use files::Files;
+pub use hashcheck::{check_pieces, survey};
 pub use job::{Job, JobDone, JobKind};
 pub use limits::Limits;
 pub use pool::FilePool;

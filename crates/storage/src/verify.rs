@@ -3,9 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use bitlode_base::{BLOCK_LEN, PieceIndex};
-use bitlode_hash::{Feed, Hasher, Sha1, sha1_many};
+use bitlode_hash::Hasher;
 use bitlode_metainfo::Info;
+use bitlode_metainfo::create::Format;
 
+use crate::digest::PieceDigest;
 use crate::disk::{Disk, Fault};
 use crate::error::StorageError;
 use crate::files::{Files, Wait};
@@ -16,13 +18,23 @@ use crate::scratch::Scratch;
 /// Pieces that are read side by side at most, whatever the hasher could take: it bounds the memory.
 const LANES: usize = 16;
 
+/// Which hashes of a piece are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Halves {
+    /// SHA-1, as of pieces that arrive.
+    V1,
+    /// All that the torrent has.
+    All,
+}
+
 /// One piece on its way.
 struct Lane {
     piece: PieceIndex,
     len: u32,
     /// Bytes hashed so far.
     at: u32,
-    hash: Sha1,
+    format: Format,
+    digest: PieceDigest,
     state: State,
 }
 
@@ -40,6 +52,7 @@ pub(crate) fn check<D: Disk>(
     (info, limits): (&Info, &Limits),
     files: &Files<D>,
     pieces: &[PieceIndex],
+    halves: Halves,
     cancel: &AtomicBool,
     hasher: Hasher,
     scratch: &mut Scratch,
@@ -49,7 +62,7 @@ pub(crate) fn check<D: Disk>(
         if cancel.load(Relaxed) {
             break;
         }
-        let mut lanes: Vec<Lane> = group.iter().map(|piece| Lane::new(info, *piece)).collect();
+        let mut lanes: Vec<Lane> = group.iter().map(|piece| Lane::new(info, *piece, halves)).collect();
         looked_at += group.len() as u32;
         if let Err(error) = run(info, limits, files, &mut lanes, cancel, hasher, scratch) {
             return Done::Check { right, looked_at, unreadable, error: Some(error) };
@@ -57,7 +70,7 @@ pub(crate) fn check<D: Disk>(
         for lane in lanes {
             match lane.state {
                 State::Going if lane.at == lane.len => {
-                    if info.verifier.v1(lane.piece) == Some(lane.hash.finish()) {
+                    if lane.is_right(info, hasher) {
                         right.push(lane.piece);
                     }
                 }
@@ -73,8 +86,29 @@ pub(crate) fn check<D: Disk>(
 }
 
 impl Lane {
-    fn new(info: &Info, piece: PieceIndex) -> Lane {
-        Lane { piece, len: info.layout.piece_len(piece), at: 0, hash: Sha1::new(), state: State::Going }
+    fn new(info: &Info, piece: PieceIndex, halves: Halves) -> Lane {
+        let (len, layout, verifier) = (info.layout.piece_len(piece), &info.layout, &info.verifier);
+        let format = match halves {
+            Halves::V1 => Format::V1,
+            Halves::All if verifier.v1(piece).is_none() => Format::V2,
+            // A layer that the torrent lacks is no fault of the piece: the other half knows it.
+            Halves::All if verifier.v2(piece).is_none() => Format::V1,
+            Halves::All => Format::Hybrid,
+        };
+        // Files of a v2 half begin their pieces, so a pad stands behind all content.
+        let content = layout.spans(piece, 0, len).take_while(|span| !span.pad).map(|span| span.len).sum();
+        Lane { piece, len, at: 0, format, digest: PieceDigest::new(format, content), state: State::Going }
+    }
+
+    /// Every hash is what the torrent says; one that it does not say is not.
+    fn is_right(&self, info: &Info, hasher: Hasher) -> bool {
+        let v1 = || self.digest.v1() == info.verifier.v1(self.piece);
+        let v2 = || {
+            let node = info.verifier.v2_node(self.piece);
+            let length = info.layout.nominal_piece_len();
+            node.is_some_and(|(node, only)| self.digest.v2(hasher, length, only) == Some(node))
+        };
+        (!self.format.has_v1() || v1()) && (!self.format.has_v2() || v2())
     }
 
     fn is_going(&self) -> bool {
@@ -93,7 +127,8 @@ fn run<D: Disk>(
     scratch: &mut Scratch,
 ) -> Result<(), StorageError> {
     let longest = lanes.iter().map(|lane| lane.len).max().unwrap_or(0);
-    let step = limits.check_read.max(BLOCK_LEN).min(longest.max(1));
+    // Whole blocks, of which the leaves of a tree are made.
+    let step = (limits.check_read / BLOCK_LEN * BLOCK_LEN).max(BLOCK_LEN).min(longest.max(1));
     let buffer = scratch.bytes(step as usize * lanes.len());
     while lanes.iter().any(Lane::is_going) {
         for (lane, part) in lanes.iter_mut().zip(buffer.chunks_mut(step as usize)) {
@@ -118,11 +153,10 @@ fn run<D: Disk>(
             if lane.is_going() {
                 let part = part.get(..step.min(lane.len - lane.at) as usize).unwrap_or_default();
                 lane.at += part.len() as u32;
-                parts.push((&mut lane.hash, [part]));
+                parts.push((&mut lane.digest, part));
             }
         }
-        let feeds = parts.iter_mut().map(|(hash, part)| Feed { hash, parts: &*part });
-        sha1_many(hasher, &mut feeds.collect::<Vec<_>>());
+        PieceDigest::update_many(hasher, &mut parts);
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::job::{Done, Found, Job, JobDone, Trouble, Work};
 use crate::limits::Limits;
 use crate::marker;
 use crate::scratch::Scratch;
-use crate::verify::check;
+use crate::verify::{Halves, check};
 
 /// Carries a job out and waits for the disk as long as it takes. Hashes in the best way of this processor.
 pub fn run<D: Disk>(job: Job, files: &Files<D>) -> JobDone {
@@ -50,7 +50,7 @@ fn run_with<D: Disk>(job: Job, files: &Files<D>, hasher: Hasher, scratch: &mut S
         Work::Piece(work) => hashing::piece(Piece { info, limits, files, work }, hasher, scratch),
         Work::Barrier { everything } => Done::Barrier(files.barrier(&info, everything)),
         Work::Finish => Done::Finish(finish(&info, files)),
-        Work::Check { pieces, cancel } => check((&info, &limits), files, &pieces, &cancel, hasher, scratch),
+        Work::Check { pieces, cancel } => check((&info, &limits), files, &pieces, Halves::V1, &cancel, hasher, scratch),
         Work::Read { id, blocks } => match read(&info, &limits, files, &blocks, Wait::Yes) {
             Ok(chunks) => Done::Read { id, blocks, result: Ok(chunks.unwrap_or_default()) },
             Err(trouble) => Done::Read { id, blocks, result: Err(trouble) },
@@ -108,7 +108,7 @@ fn marker_error(info: &Info, action: &'static str) -> impl FnOnce(Fault) -> Stor
     move |fault| StorageError::Disk { action, path, fault }
 }
 
-fn open<D: Disk>(info: &Info, files: &Files<D>, create: bool, keep: bool) -> Result<Found, StorageError> {
+pub(crate) fn open<D: Disk>(info: &Info, files: &Files<D>, create: bool, keep: bool) -> Result<Found, StorageError> {
     let root = files.reopen(create, keep)?;
     let name = marker::name(info);
     let content = marker_content(info);

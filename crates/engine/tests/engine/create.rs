@@ -10,7 +10,17 @@ use crate::support::*;
 fn wish(path: std::path::PathBuf, piece_length: Option<u32>) -> CreateTorrent {
     let trackers = vec![vec!["http://tracker.example/announce".into()]];
     let (comment, created_by) = (Some("a remark".into()), Some("test".into()));
-    CreateTorrent { path, piece_length, trackers, private: true, comment, created_by, creation_date: Some(1) }
+    let (content, creation_date) = (Content::Path(path), Some(1));
+    CreateTorrent {
+        content,
+        piece_length,
+        trackers,
+        private: true,
+        comment,
+        created_by,
+        creation_date,
+        ..CreateTorrent::default()
+    }
 }
 
 #[test]
@@ -80,4 +90,39 @@ fn a_creation_can_be_cancelled() {
     assert_eq!(caller.reply(request).unwrap_err().code, Code::Aborted);
     let unknown = caller.ask(Command::CancelCreate(RequestId(1 << 50))).unwrap_err();
     assert_eq!(unknown.code, Code::NotFound);
+}
+
+#[test]
+fn files_that_are_named_one_by_one_become_a_torrent_of_that_name() {
+    let folder = Folder::new();
+    folder.write("x", 40_000, 1);
+    folder.write("y", 30_000, 2);
+    let mut caller = Caller::with(Options { network: false, ..options(settings(), 1) });
+    let path = |text: &str| text.split('/').map(str::to_owned).collect::<Vec<_>>();
+    let files = vec![(path("c.x"), folder.join("x")), (path("c/d"), folder.join("y"))];
+    let wish = CreateTorrent {
+        content: Content::Files(files.clone()),
+        name: Some("named".into()),
+        format: Format::Hybrid,
+        web_seeds: vec!["http://w/".into()],
+        nodes: vec![("n".into(), 1)],
+        source: Some("s".into()),
+        ..CreateTorrent::default()
+    };
+    let Ok(ReplyBody::Created(bytes)) = caller.ask(Command::Create(wish.clone())) else { panic!() };
+    let metainfo = Metainfo::parse(&bytes, &limits::metainfo(&settings())).unwrap();
+    let names: Vec<Vec<&str>> = (0..4).map(|file| metainfo.info.disk_path(FileIndex(file)).collect()).collect();
+    let wanted: [&[&str]; 4] =
+        [&["named", "c", "d"], &["named", ".pad", "2768"], &["named", "c.x"], &["named", ".pad", "9152"]];
+    assert_eq!(names, wanted);
+    assert_eq!((metainfo.web_seeds.len(), metainfo.nodes.len()), (1, 1));
+    assert_eq!(metainfo.info.source.as_deref(), Some("s"));
+    let code = |result: Result<ReplyBody, Failure>| result.unwrap_err().code;
+    let twice = Content::Files(vec![files[0].clone(), files[0].clone()]);
+    let twice = CreateTorrent { content: twice, ..wish.clone() };
+    assert_eq!(code(caller.ask(Command::Create(twice))), Code::InvalidOption);
+    let unnamed = CreateTorrent { name: None, ..wish.clone() };
+    assert_eq!(code(caller.ask(Command::Create(unnamed))), Code::MetainfoInvalid);
+    let folders = Content::Files(vec![(path("a"), folder.0.clone())]);
+    assert_eq!(code(caller.ask(Command::Create(CreateTorrent { content: folders, ..wish }))), Code::FileRead);
 }

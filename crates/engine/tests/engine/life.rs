@@ -31,13 +31,8 @@ fn row_96_closing_in_the_middle_is_graceful_and_once() {
     };
     let claimed = leecher.have(id);
     let pending = leecher.engine.command(Command::Create(CreateTorrent {
-        path: source.join("film"),
-        piece_length: None,
-        trackers: Vec::new(),
-        private: false,
-        comment: None,
-        created_by: None,
-        creation_date: None,
+        content: Content::Path(source.join("film")),
+        ..CreateTorrent::default()
     }));
     let before = Instant::now();
     leecher.done(Command::Close);

@@ -144,13 +144,9 @@ impl Caller {
 
     pub(crate) fn create(&mut self, path: &Path, piece_length: u32) -> Vec<u8> {
         let wish = CreateTorrent {
-            path: path.into(),
+            content: Content::Path(path.into()),
             piece_length: Some(piece_length),
-            trackers: Vec::new(),
-            private: false,
-            comment: None,
-            created_by: None,
-            creation_date: None,
+            ..CreateTorrent::default()
         };
         match self.ask(Command::Create(wish)) {
             Ok(ReplyBody::Created(bytes)) => bytes,
