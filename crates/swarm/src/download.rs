@@ -56,6 +56,7 @@ impl Swarm {
         if most > 0 {
             let random = picker.had().count() < self.limits.random_pieces;
             let parole = peer.trust.on_parole();
+            peer.refresh(picker);
             let Has::Known(has) = &peer.has else { return };
             let (avoid, current) = (&peer.avoid[..], &mut peer.current);
             let asker = Asker { key, has, fresh: peer.fresh, parole, avoid, current };
@@ -66,7 +67,6 @@ impl Swarm {
                 &mut self.choice,
                 &mut blocks,
             );
-            self.apply_relisted();
             let short = most.saturating_sub(blocks.len() as u32);
             if short > 0 {
                 self.copies(now, key, short, patient, &mut blocks);

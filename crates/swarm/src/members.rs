@@ -147,12 +147,10 @@ impl Swarm {
             picker.set_wanted(wanted);
         }
         picker.set_urgent(&self.urgent_early, self.limits.urgent);
-        picker.take_relisted();
         self.complete = false;
         for peer in self.peers.values_mut() {
-            if let Some((useful, fresh)) = peer.field().map(|field| picker.count(field)) {
-                (peer.useful, peer.fresh, peer.current) = (useful, fresh, None);
-            }
+            peer.count(&picker);
+            peer.current = None;
             peer.field().into_iter().for_each(|field| picker.add_peer(field));
         }
         self.picker = Some(picker);
@@ -205,13 +203,8 @@ impl Swarm {
 
     /// What is wanted changed: every peer is looked at again.
     fn recount_useful(&mut self, now: Time) {
-        let Some(picker) = &mut self.picker else { return };
-        picker.take_relisted();
-        for peer in self.peers.values_mut() {
-            if let Some((useful, fresh)) = peer.field().map(|field| picker.count(field)) {
-                (peer.useful, peer.fresh) = (useful, fresh);
-            }
-        }
+        let Some(picker) = &self.picker else { return };
+        self.peers.values_mut().for_each(|peer| peer.count(picker));
         let keys: Vec<PeerKey> = self.peers.keys().copied().collect();
         keys.into_iter().for_each(|key| self.update_interest(now, key));
         self.pump_due = true;

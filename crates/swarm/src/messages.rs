@@ -106,13 +106,20 @@ impl Swarm {
                 if peer.haves > most.saturating_add(extra) {
                     return self.close(now, key, Reason::HaveFlood);
                 }
-                if !field.set(piece) {
+                if field.has(piece) {
                     return;
                 }
+                // What was listed before this piece came is counted without it.
+                if let Some(picker) =
+                    self.picker.as_ref().filter(|picker| peer.fresh_at.is_some_and(|at| picker.remembers(at)))
+                {
+                    peer.refresh(picker);
+                }
+                let Has::Known(field) = &mut peer.has else { return };
+                field.set(piece);
                 if let Some(picker) = &mut self.picker {
                     picker.add_have(piece, field);
-                    peer.fresh = peer.fresh.saturating_add(u32::from(picker.is_listed(piece)));
-                    peer.useful = peer.useful.saturating_add(u32::from(picker.is_useful(piece)));
+                    peer.got(piece, picker);
                 }
                 self.update_interest(now, key);
                 self.check_both_complete(now, key);
@@ -145,9 +152,11 @@ impl Swarm {
         if let Some(picker) = &mut self.picker {
             picker.add_peer(&field);
             peer.field().into_iter().for_each(|none| picker.remove_peer(none));
-            (peer.useful, peer.fresh) = picker.count(&field);
         }
         peer.has = Has::Known(field);
+        if let Some(picker) = &self.picker {
+            peer.count(picker);
+        }
         self.update_interest(now, key);
         self.check_both_complete(now, key);
     }

@@ -11,6 +11,7 @@ use crate::ban::Trust;
 use crate::event::{PeerSnapshot, Reason};
 use crate::input::{Limits, PeerKey};
 use crate::metadata::Served;
+use crate::picker::Picker;
 use crate::rate::Rate;
 use crate::requests::{Requests, Window};
 use crate::uploads::Uploads;
@@ -76,6 +77,8 @@ pub(crate) struct Peer {
     /// Pieces of it that we want and do not have, and those of them that nobody has begun.
     pub(crate) useful: u32,
     pub(crate) fresh: u32,
+    /// The number of relistings at which `fresh` was right; `None` when it has to be counted anew.
+    pub(crate) fresh_at: Option<u64>,
 
     /// We told it which pieces we have.
     pub(crate) announced: bool,
@@ -166,6 +169,7 @@ impl Peer {
             haves: 0,
             useful: 0,
             fresh: 0,
+            fresh_at: None,
             announced: false,
             heard: 0,
             am_interested: false,
@@ -223,6 +227,35 @@ impl Peer {
 
     pub(crate) fn is_seed(&self) -> bool {
         self.field().is_some_and(|field| field.is_full() && !field.is_empty())
+    }
+
+    /// Counts what of it is useful and what is fresh.
+    pub(crate) fn count(&mut self, picker: &Picker) {
+        if let Has::Known(field) = &self.has {
+            (self.useful, self.fresh) = picker.count(field);
+            self.fresh_at = Some(picker.relistings());
+        }
+    }
+
+    /// Brings `fresh` in line with what was listed and left the list meanwhile.
+    pub(crate) fn refresh(&mut self, picker: &Picker) {
+        if let Has::Known(field) = &self.has {
+            self.fresh = match self.fresh_at {
+                Some(at) => picker.fresh(field, self.fresh, at),
+                None => picker.count(field).1,
+            };
+            self.fresh_at = Some(picker.relistings());
+        }
+    }
+
+    /// It got a piece, which is in its field already.
+    pub(crate) fn got(&mut self, piece: PieceIndex, picker: &Picker) {
+        self.useful = self.useful.saturating_add(u32::from(picker.is_useful(piece)));
+        if self.fresh_at.is_some_and(|at| at == picker.relistings()) {
+            self.fresh = self.fresh.saturating_add(u32::from(picker.is_listed(piece)));
+        } else {
+            self.fresh_at = None;
+        }
     }
 
     /// What it is to be counted as now.

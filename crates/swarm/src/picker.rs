@@ -4,7 +4,7 @@
 //! free, that is neither asked for nor held. A peer that begins a piece owns it and gets its blocks in order; others take
 //! from its end, and only when there is nothing better. A very fast one fetches several large pieces side by side.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ pub(crate) use stripes::Stripes;
 const HELP_RUN: u32 = 16;
 /// Partial pieces beyond the wished number that peers may begin who can use none of the others.
 const SPARE: usize = 4;
+/// Relisted pieces that are remembered one by one.
+const RELISTED: usize = 64;
 /// How long a piece that must come from one peer waits for that peer alone.
 const ALONE: Duration = Duration::from_secs(30);
 
@@ -106,8 +108,10 @@ pub(crate) struct Picker {
     /// Further peers that were asked for the same block.
     copies: BTreeMap<(PieceIndex, u32), Vec<PeerKey>>,
     urgent: Vec<PieceIndex>,
-    /// Pieces that left the list or came back to it, for the peers' counts.
-    relisted: Vec<(PieceIndex, bool)>,
+    /// The newest of the pieces that left the list or came back to it, and how many ever did: so that a peer's count of
+    /// listed pieces can be brought in line when it is needed, which for most peers is never.
+    relisted: VecDeque<(PieceIndex, bool)>,
+    relistings: u64,
 }
 
 impl Picker {
@@ -130,12 +134,13 @@ impl Picker {
             partial: BTreeSet::new(),
             copies: BTreeMap::new(),
             urgent: Vec::new(),
-            relisted: Vec::new(),
+            relisted: VecDeque::new(),
+            relistings: 0,
         };
         for piece in 0..pieces {
             picker.relist(PieceIndex(piece));
         }
-        picker.relisted = Vec::new();
+        picker.relisted = VecDeque::new();
         picker
     }
 
@@ -181,9 +186,24 @@ impl Picker {
         (useful, listed.map(|(has, listed)| (has & listed).count_ones()).sum())
     }
 
-    /// Pieces that left the list (false) or came to it (true) since the last call.
-    pub(crate) fn take_relisted(&mut self) -> Vec<(PieceIndex, bool)> {
-        std::mem::take(&mut self.relisted)
+    /// Pieces that left the list or came to it, ever.
+    pub(crate) fn relistings(&self) -> u64 {
+        self.relistings
+    }
+
+    /// Whether what happened since that number is still known one by one.
+    pub(crate) fn remembers(&self, at: u64) -> bool {
+        self.relistings.saturating_sub(at) <= self.relisted.len() as u64
+    }
+
+    /// Listed pieces among those of a peer, of which there were `fresh` when the number of relistings was `at`.
+    pub(crate) fn fresh(&self, has: &Bitfield, fresh: u32, at: u64) -> u32 {
+        if !self.remembers(at) {
+            return self.count(has).1;
+        }
+        let behind = self.relistings.saturating_sub(at) as usize;
+        let news = self.relisted.range(self.relisted.len() - behind..).filter(|(piece, _)| has.has(*piece));
+        news.fold(fresh, |fresh, (_, listed)| if *listed { fresh.saturating_add(1) } else { fresh.saturating_sub(1) })
     }
 
     pub(crate) fn add_peer(&mut self, has: &Bitfield) {
@@ -442,7 +462,11 @@ impl Picker {
         let list = self.is_useful(piece) && !self.open.contains_key(&piece);
         let changed = if list { self.rarity.list(piece.0) } else { self.rarity.unlist(piece.0) };
         if changed {
-            self.relisted.push((piece, list));
+            self.relistings += 1;
+            self.relisted.push_back((piece, list));
+            if self.relisted.len() > RELISTED {
+                self.relisted.pop_front();
+            }
         }
     }
 

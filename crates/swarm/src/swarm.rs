@@ -25,8 +25,6 @@ use crate::rate::Rate;
 const TICK: Duration = Duration::from_secs(1);
 /// The soonest that a postponed dial is asked for again.
 const DIAL_LATER: Duration = Duration::from_millis(10);
-/// Relisted pieces up to which the peers' counts are adjusted piece by piece.
-const RECOUNT: usize = 64;
 
 /// One torrent's brain. See the crate's page.
 ///
@@ -347,10 +345,8 @@ impl Swarm {
 
     /// The end of every input: counts are brought in line, waiting peers asked, addresses called.
     fn settle(&mut self, now: Time) {
-        self.apply_relisted();
         if std::mem::take(&mut self.pump_due) {
             self.pump(now, false);
-            self.apply_relisted();
         }
         if std::mem::take(&mut self.end_game_due) {
             self.end_game = true;
@@ -365,25 +361,6 @@ impl Swarm {
         let rechokes = self.running && (self.interested > 0 || self.unchoked > 0);
         if rechokes && self.next_rechoke == Time::NEVER {
             self.next_rechoke = now + self.limits.rechoke_interval;
-        }
-    }
-
-    /// Brings the peers' counts of listed pieces in line with the list.
-    pub(crate) fn apply_relisted(&mut self) {
-        let Some(picker) = &mut self.picker else { return };
-        let relisted = picker.take_relisted();
-        if relisted.len() > RECOUNT {
-            for peer in self.peers.values_mut() {
-                if let Some((_, fresh)) = peer.field().map(|field| picker.count(field)) {
-                    peer.fresh = fresh;
-                }
-            }
-            return;
-        }
-        for (piece, listed) in relisted {
-            for peer in self.peers.values_mut().filter(|peer| peer.has(piece)) {
-                peer.fresh = if listed { peer.fresh.saturating_add(1) } else { peer.fresh.saturating_sub(1) };
-            }
         }
     }
 
