@@ -19,7 +19,8 @@ pub enum Fact {
         /// Whose.
         torrent: TorrentId,
     },
-    /// A magnet link's metadata arrived and is valid.
+    /// A magnet link's metadata arrived and is valid; or the folder takes some of its names for equal, and files have other
+    /// paths there than the torrent says.
     Metadata {
         /// Whose.
         torrent: TorrentId,

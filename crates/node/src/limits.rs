@@ -84,6 +84,7 @@ pub fn swarm(settings: &Settings) -> bitlode_swarm::Limits {
 /// Of one torrent's storage.
 pub fn storage(settings: &Settings) -> bitlode_storage::Limits {
     bitlode_storage::Limits {
+        names: metainfo(settings),
         block_age: settings.spill_after,
         barrier_every: settings.sync_interval,
         barrier_bytes: settings.sync_bytes,

@@ -80,6 +80,10 @@ impl Shard {
             StoreOutput::Opened { ours, existing } => {
                 tracing::debug!(torrent = t.id.0, ours, existing, "opened");
             }
+            StoreOutput::Renamed { info } => {
+                t.info = Some(info.clone());
+                self.fact(Fact::Metadata { torrent: t.id, info });
+            }
             StoreOutput::CheckProgress { pieces, .. } => {
                 t.checked = Some(pieces);
                 self.changed(t);

@@ -1,6 +1,7 @@
 //! Why an operation of storage failed.
 
 use bitlode_base::{Code, Coded};
+use bitlode_metainfo::MetainfoError;
 
 use crate::disk::Fault;
 
@@ -38,6 +39,9 @@ pub enum StorageError {
         /// The path below the download folder.
         path: String,
     },
+    /// The folder takes different names for equal, and the torrent's files cannot be told apart by renaming.
+    #[error(transparent)]
+    Names(#[from] MetainfoError),
     /// The folder that should hold the content is not there.
     #[error("{path} is not there")]
     Missing {
@@ -53,6 +57,7 @@ impl Coded for StorageError {
             StorageError::Space { .. } => Code::StorageFull,
             StorageError::Changed { .. } => Code::StorageChanged,
             StorageError::Exists { .. } => Code::StorageExists,
+            StorageError::Names(error) => error.code(),
             StorageError::Missing { .. } => Code::StorageMissing,
         }
     }

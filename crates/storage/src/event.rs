@@ -95,6 +95,11 @@ pub enum StoreOutput {
         /// Files of the torrent that are there.
         existing: u32,
     },
+    /// The folder takes names of the torrent for equal: its files have these paths here.
+    Renamed {
+        /// The torrent with other paths, the same otherwise.
+        info: Arc<Info>,
+    },
     /// A check goes on.
     CheckProgress {
         /// Pieces looked at.

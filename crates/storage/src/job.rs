@@ -144,6 +144,8 @@ pub(crate) struct Found {
     pub(crate) free: Option<u64>,
     /// Files that are no longer what was seen of them before.
     pub(crate) changed: Vec<FileIndex>,
+    /// The torrent with paths that can be told apart here, when its own cannot.
+    pub(crate) fitted: Option<Arc<Info>>,
 }
 
 impl Job {

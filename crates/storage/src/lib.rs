@@ -27,6 +27,7 @@ mod disk;
 mod error;
 mod event;
 mod files;
+mod folding;
 mod hashcheck;
 mod hashing;
 mod job;

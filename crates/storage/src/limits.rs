@@ -25,6 +25,8 @@ pub struct Limits {
     pub check_pieces: u32,
     /// Jobs of a check that are out at once.
     pub check_jobs: u32,
+    /// What bounds paths, for a folder that takes different names for equal.
+    pub names: bitlode_metainfo::Limits,
     /// Bytes of one read of verified content: a longer run of blocks takes several, a longer range is cut.
     pub read_job: u32,
 }

@@ -186,13 +186,17 @@ impl Store {
     }
 
     fn opened(&mut self, now: Time, then: Then, result: Result<Found, StorageError>) {
-        let found = match result {
+        let mut found = match result {
             Ok(found) => found,
             Err(error) => {
                 self.phase = if then == Then::Resume { Phase::Ready } else { Phase::Idle };
                 return self.stop(now, error);
             }
         };
+        if let Some(info) = found.fitted.take() {
+            self.info = info.clone();
+            self.out.push_back(StoreOutput::Renamed { info });
+        }
         match then {
             Then::Check => {
                 let ours = found.marker || self.begun;

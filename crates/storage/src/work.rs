@@ -6,9 +6,10 @@ use bitlode_base::{BLOCK_LEN, Bitfield, BlockRef, Chunk, FileIndex, PieceIndex, 
 use bitlode_hash::Hasher;
 use bitlode_metainfo::Info;
 
-use crate::disk::{Disk, Fault, Kind};
+use crate::disk::{Access, Disk, Fault, Kind};
 use crate::error::StorageError;
 use crate::files::{Files, Wait, display};
+use crate::folding::fitted;
 use crate::hashing::{self, Piece};
 use crate::job::{Done, Found, Job, JobDone, Trouble, Work};
 use crate::limits::Limits;
@@ -45,7 +46,7 @@ pub fn run_many<D: Disk, F: Deref<Target = Files<D>>>(
 fn run_with<D: Disk>(job: Job, files: &Files<D>, hasher: Hasher, scratch: &mut Scratch) -> JobDone {
     let Job { info, limits, work } = job;
     JobDone(match work {
-        Work::Open { create, keep } => Done::Open(open(&info, files, create, keep)),
+        Work::Open { create, keep } => Done::Open(open_fitted(&info, &limits, files, create, keep)),
         Work::Begin { marker } => Done::Begin(begin(&info, files, marker)),
         Work::Piece(work) => hashing::piece(Piece { info, limits, files, work }, hasher, scratch),
         Work::Barrier { everything } => Done::Barrier(files.barrier(&info, everything)),
@@ -164,7 +165,21 @@ pub(crate) fn open<D: Disk>(info: &Info, files: &Files<D>, create: bool, keep: b
         path: files.path().display().to_string(),
         fault,
     })?;
-    Ok(Found { marker, existing, example, present, needed, free, changed })
+    Ok(Found { marker, existing, example, present, needed, free, changed, fitted: None })
+}
+
+/// The same, with other paths where the folder asks for them.
+fn open_fitted<D: Disk>(
+    info: &Info,
+    limits: &Limits,
+    files: &Files<D>,
+    create: bool,
+    keep: bool,
+) -> Result<Found, StorageError> {
+    let access = if create { Access::Create } else { Access::Read };
+    let fitted = if keep { None } else { fitted(info, limits, files, access)? };
+    let found = open(fitted.as_deref().unwrap_or(info), files, create, keep)?;
+    Ok(Found { fitted, ..found })
 }
 
 /// The marker first, then the files without content: nothing else will ever make those.

@@ -29,6 +29,8 @@ struct State {
     /// Every call, for tests of what is done and in which order.
     calls: Vec<String>,
     short: bool,
+    /// Names that differ only in case are one.
+    folds: bool,
     open: usize,
     most_open: usize,
 }
@@ -53,6 +55,11 @@ impl MemoryDisk {
     }
 
     /// Transfers do at most 1,000 bytes a call.
+    /// From now on names that differ only in case are one.
+    pub fn set_folding(&self) {
+        self.0.lock().unwrap().folds = true;
+    }
+
     pub fn set_short(&self) {
         self.0.lock().unwrap().short = true;
     }
@@ -106,6 +113,16 @@ impl MemoryDisk {
     }
 }
 
+impl State {
+    /// The name that stands for a path: the one that is there, where case does not count.
+    fn name(&self, path: &[&str]) -> String {
+        let path = path.join("/");
+        let there = self.names.keys().chain(&self.dirs).find(|name| self.folds && name.eq_ignore_ascii_case(&path));
+        let Some((parent, name)) = path.rsplit_once('/') else { return there.cloned().unwrap_or(path) };
+        there.cloned().unwrap_or_else(|| format!("{}/{name}", self.name(&parent.split('/').collect::<Vec<_>>())))
+    }
+}
+
 fn stat(state: &State, id: u64) -> Stat {
     let size = state.files[&id].0.len() as u64;
     let links = state.names.values().filter(|other| **other == id).count() as u64;
@@ -122,12 +139,15 @@ impl Disk for MemoryDisk {
 
     fn stat(&self, _: &(), path: &[&str]) -> Result<Option<Stat>, Fault> {
         let state = self.0.lock().unwrap();
-        Ok(state.names.get(&path.join("/")).map(|id| stat(&state, *id)))
+        let name = state.name(path);
+        let dir = || Stat { kind: Kind::Dir, size: 0, allocated: 0, inode: u64::MAX, modified: 0, links: 2 };
+        let file = state.names.get(&name).map(|id| stat(&state, *id));
+        Ok(file.or_else(|| state.dirs.contains(&name).then(dir)))
     }
 
     fn open(&self, _: &(), path: &[&str], access: Access) -> Result<Handle, Fault> {
-        let path = path.join("/");
-        let mut state = self.enter("open", &path)?;
+        let mut state = self.enter("open", &path.join("/"))?;
+        let path = state.name(path);
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         let id = match state.names.get(&path).copied() {
             Some(id) => id,
@@ -148,11 +168,15 @@ impl Disk for MemoryDisk {
     }
 
     fn make_dir(&self, _: &(), path: &[&str]) -> Result<bool, Fault> {
-        Ok(self.enter("make_dir", &path.join("/"))?.dirs.insert(path.join("/")))
+        let mut state = self.enter("make_dir", &path.join("/"))?;
+        let path = state.name(path);
+        Ok(state.dirs.insert(path))
     }
 
     fn remove(&self, _: &(), path: &[&str]) -> Result<bool, Fault> {
-        Ok(self.enter("remove", &path.join("/"))?.names.remove(&path.join("/")).is_some())
+        let mut state = self.enter("remove", &path.join("/"))?;
+        let path = state.name(path);
+        Ok(state.names.remove(&path).is_some())
     }
 
     fn sync_dir(&self, _: &(), path: &[&str]) -> Result<(), Fault> {

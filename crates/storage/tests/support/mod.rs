@@ -31,6 +31,7 @@ pub fn limits() -> Limits {
         check_job: 1 << 20,
         check_pieces: 1,
         check_jobs: 4,
+        names: metainfo_limits(),
         read_job: 256 * KIB,
     }
 }
