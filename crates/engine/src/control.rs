@@ -122,6 +122,8 @@ impl Control {
 
     fn listen(&mut self, request: RequestId, addrs: Vec<SocketAddr>, until: Instant) {
         let settings = &self.shared.settings;
+        // Also while the address is waited for: nothing may leave from another meanwhile.
+        self.shared.sources.add(&addrs);
         match listen(&addrs, settings.listen_port, settings.listen_tries, self.shared.sys) {
             Ok(listeners) => {
                 let bound: Vec<SocketAddr> = listeners.iter().filter_map(|one| one.local_addr().ok()).collect();
@@ -133,7 +135,12 @@ impl Control {
                 self.shared.outbox.reply(request, Ok(ReplyBody::Listening(bound)));
             }
             Err(Refusal::NotNow(_)) if Instant::now() < until => self.waiting.push((request, addrs, until)),
-            Err(Refusal::NotNow(failure) | Refusal::Never(failure)) => self.shared.outbox.reply(request, Err(failure)),
+            Err(Refusal::NotNow(failure) | Refusal::Never(failure)) => {
+                let listening = lock(&self.shared.listening).clone();
+                let unheard = |addr: &SocketAddr| !listening.iter().any(|other| other.ip() == addr.ip());
+                self.shared.sources.remove(&addrs.into_iter().filter(unheard).collect::<Vec<_>>());
+                self.shared.outbox.reply(request, Err(failure));
+            }
         }
     }
 

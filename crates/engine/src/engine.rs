@@ -12,17 +12,21 @@ use bitlode_base::{Choice, Code, Coded, Pool, Secret};
 use bitlode_node::{NodeConfig, ReadRange};
 use bitlode_session::{Session, ShardId, TorrentId};
 use bitlode_storage::FilePool;
-use bitlode_storage::sys::{RealDisk, open_files_limit};
+use bitlode_storage::sys::{RealDisk, descriptor_limit, open_files_limit};
 
 use crate::address::refusal;
-use crate::api::{Bell, Command, Drained, Failure, Family, Options, Purpose, ReaderId, RequestId, ShardLoad, StreamId};
+use crate::api::{
+    Bell, Command, Drained, Failure, Family, LogFact, Options, Purpose, ReaderId, RequestId, ShardLoad, StreamId,
+};
 use crate::batcher::Bounds;
 use crate::control::{Control, Leaving, Task};
+use crate::descriptors::Descriptors;
 use crate::isa;
 use crate::outbox::{self, Outbox};
 use crate::resolve::{self, Resolver};
 use crate::shard::Shard;
 use crate::shared::{Letter, Load, Order, Shared, lock};
+use crate::source::Sources;
 use crate::sys::{self, Sys};
 use crate::threads::{Threads, panic_message};
 use crate::workers::{Size, Workers};
@@ -56,7 +60,7 @@ impl Engine {
     /// Errors: `ERR_INVALID_OPTION` for a setting out of range and for a `BITLODE_ISA` that does not exist,
     /// `ERR_OUT_OF_MEMORY` when the system gives no thread or no poll.
     pub fn open(options: Options, bell: Bell) -> Result<Engine, Failure> {
-        let settings = Arc::new(options.settings);
+        let mut settings = options.settings;
         settings.validate().map_err(|error| Failure { code: error.code(), message: error.to_string() })?;
         let hasher = isa::hasher(std::env::var(isa::VARIABLE).ok().as_deref())?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -64,6 +68,12 @@ impl Engine {
             if options.network { u16::try_from(cores).unwrap_or(u16::MAX).min(settings.max_shards) } else { 1 };
         let shards = options.shards.unwrap_or(default).clamp(1, SHARDS_MOST);
 
+        let open_files = open_files_limit(options.sys).min(settings.max_open_files as usize);
+        let used = Sys::new(options.sys).descriptors_in_use();
+        let lowered = descriptor_limit(options.sys)
+            .filter(|_| options.network)
+            .and_then(|limit| Descriptors { limit, used, files: open_files, shards }.fit(&mut settings));
+        let settings = Arc::new(settings);
         let mut secret = Secret::new(sys::entropy().map_err(|error| scarce("randomness", &error))?);
         let pool = Pool::new(settings.memory);
         let session = Session::new(settings.clone(), secret.fork(), pool.budget(), shards);
@@ -90,7 +100,6 @@ impl Engine {
         };
         let workers = Workers::start(size, &disk_threads, Arc::new(panicked));
         let workers = workers.map_err(|error| scarce("threads", &error))?;
-        let open_files = open_files_limit(options.sys).min(settings.max_open_files as usize);
         let shared = Arc::new(Shared {
             sys: Sys::new(options.sys),
             network: options.network,
@@ -105,6 +114,7 @@ impl Engine {
             streams: Mutex::default(),
             readers: Mutex::default(),
             listening: Mutex::default(),
+            sources: Sources::default(),
             numbers: AtomicU64::new(0),
             pool,
             settings,
@@ -114,6 +124,12 @@ impl Engine {
             timeout: shared.settings.dns_timeout,
             addresses: shared.settings.dns_addresses as usize,
         });
+        if let Some(message) = lowered {
+            tracing::warn!("{message}");
+            let (time, kind) = (shared.now().micros(), "limit-lowered");
+            let code = Some(Code::StorageFds);
+            shared.outbox.fact(LogFact { time, torrent: None, kind, peer: None, piece: None, code, message });
+        }
         let (tasks, received) = channel();
         // From here on an early return stops what has been started: dropping the engine shuts it down.
         let engine = Engine { shared, tasks, resolver, threads, disk_threads, closing: AtomicBool::new(false) };

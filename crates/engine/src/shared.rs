@@ -18,6 +18,7 @@ use crate::api::{COUNTERS, PeerSource, ReaderId, RequestId, StreamId};
 use crate::inbox::Inbox;
 use crate::outbox::Outbox;
 use crate::reader::Reader;
+use crate::source::Sources;
 use crate::stream::Stream;
 use crate::sys::Sys;
 use crate::workers::Workers;
@@ -103,6 +104,7 @@ pub(crate) struct Shared {
     pub(crate) streams: Mutex<BTreeMap<StreamId, Arc<Stream>>>,
     pub(crate) readers: Mutex<BTreeMap<ReaderId, Arc<Reader>>>,
     pub(crate) listening: Mutex<Vec<SocketAddr>>,
+    pub(crate) sources: Sources,
     pub(crate) numbers: AtomicU64,
 }
 

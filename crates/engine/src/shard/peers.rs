@@ -98,7 +98,7 @@ impl Shard {
             return self.node.dial_failed(self.now, dial, Code::PeerUnreachable);
         }
         let deadline = self.now + self.shared.settings.connect_timeout;
-        let made = TcpStream::connect(addr).and_then(|stream| {
+        let made = self.shared.sources.connect(addr, self.shared.sys).and_then(|stream| {
             let role = Role::Dialling(stream, dial);
             self.sockets.insert(self.poll.registry(), role, deadline)
         });

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bitlode_base::Code;
-use mio::net::TcpStream;
 use socket2::SockRef;
 
 use super::Shard;
@@ -41,7 +40,7 @@ impl Shard {
         let Some(Connecting { trying, left, .. }) = self.connecting.get(&stream) else { return };
         let whole = self.shared.settings.connect_timeout;
         let deadline = self.now + if left.is_empty() { whole } else { whole.min(PATIENCE) };
-        let made = TcpStream::connect(*trying)
+        let made = (self.shared.sources.connect(*trying, self.shared.sys))
             .and_then(|socket| self.sockets.insert(self.poll.registry(), Role::Connecting(socket, stream), deadline));
         if let Err(error) = made {
             self.stream_refused(stream, &error);

@@ -10,6 +10,11 @@ pub(super) fn set_user_timeout(socket: &SockRef<'_>, silence: Duration) -> io::R
     socket.set_tcp_user_timeout(Some(silence))
 }
 
+/// The folder that is read is open itself, and is not counted.
+pub(super) fn descriptors_in_use() -> Option<usize> {
+    std::fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count().saturating_sub(1))
+}
+
 pub(super) fn thread_cpu_us() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is a valid place for one timespec, and the call keeps no pointer to it.

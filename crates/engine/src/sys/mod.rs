@@ -41,6 +41,18 @@ impl Sys {
         }
     }
 
+    /// Descriptors that the process has open now, as far as the system tells.
+    pub(crate) fn descriptors_in_use(self) -> usize {
+        #[cfg(target_os = "linux")]
+        if self.native
+            && let Some(count) = linux::descriptors_in_use()
+        {
+            return count;
+        }
+        // About what Node has open by itself.
+        32
+    }
+
     /// CPU time of the calling thread, microseconds; 0 where the system does not tell.
     pub(crate) fn thread_cpu_us(self) -> u64 {
         #[cfg(target_os = "linux")]
@@ -54,6 +66,15 @@ impl Sys {
     /// more (epoll(7), question 9). Elsewhere only a read that would block re-arms the edge.
     pub(crate) fn short_read_empties(self) -> bool {
         cfg!(target_os = "linux") && self.native
+    }
+
+    /// Whether connecting has only begun: the socket tells when it is over.
+    pub(crate) fn is_under_way(self, error: &io::Error) -> bool {
+        #[cfg(unix)]
+        if error.raw_os_error() == Some(libc::EINPROGRESS) {
+            return true;
+        }
+        error.kind() == io::ErrorKind::WouldBlock
     }
 
     /// Whether accepting or opening failed for lack of descriptors or memory, which passes.

@@ -72,6 +72,16 @@ impl RealDisk {
     }
 }
 
+/// Descriptors that this process may have open; `None` when the system does not tell.
+pub fn descriptor_limit(mode: SysMode) -> Option<usize> {
+    #[cfg(target_os = "linux")]
+    if mode == SysMode::Native {
+        return linux::descriptor_limit();
+    }
+    let _ = mode;
+    None
+}
+
 /// Files that may be open at once in one engine: a quarter of the process's limit, at most 256.
 pub fn open_files_limit(mode: SysMode) -> usize {
     #[cfg(target_os = "linux")]
