@@ -26,11 +26,6 @@ export function buildMagnet(magnet: MagnetFacts): string {
   return call(() => addon().buildMagnet(magnet))
 }
 
-/** Throws unless `bytes` are strict bencoding: one value, nothing behind it, within the limits. */
-export function checkBencode(bytes: Uint8Array, limits: { depth: number; tokens: number }): void {
-  call(() => addon().checkBencode(bytes, limits.depth, limits.tokens))
-}
-
 /** Writes the engine's log to the standard error: a level, or a filter of Rust's `tracing`. The first call decides. */
 export function setLog(filter: string): void {
   call(() => addon().setLog(filter))
