@@ -19,7 +19,8 @@ use crate::api::{AddTorrent, CheckContent, CreateTorrent, Failure, LogFact, Mode
 use crate::create::Maker;
 use crate::hashcheck::Checker;
 use crate::listen::{Refusal, listen};
-use crate::shared::{Letter, Shared, TorrentEntry, lock};
+use crate::lock::lock;
+use crate::shared::{Letter, Shared, TorrentEntry};
 use crate::threads::Threads;
 
 /// How often listening is tried again while there is no network.

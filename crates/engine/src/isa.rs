@@ -7,7 +7,7 @@ use bitlode_base::Code;
 use bitlode_hash::{Hasher, Isa};
 
 use crate::api::Failure;
-use crate::shared::lock;
+use crate::lock::lock;
 
 /// The environment variable that names the best instructions that may be used, whatever the processor has.
 pub(crate) const VARIABLE: &str = "BITLODE_ISA";

@@ -22,6 +22,7 @@ mod hashcheck;
 mod inbox;
 mod isa;
 mod listen;
+mod lock;
 mod outbox;
 mod reader;
 mod resolve;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use bitlode_base::{Pool, Time};
@@ -16,6 +16,7 @@ use mio::net::TcpStream;
 
 use crate::api::{COUNTERS, PeerSource, ReaderId, RequestId, StreamId};
 use crate::inbox::Inbox;
+use crate::lock::lock;
 use crate::outbox::Outbox;
 use crate::reader::Reader;
 use crate::source::Sources;
@@ -140,9 +141,4 @@ impl Shared {
     pub(crate) fn reader(&self, id: ReaderId) -> Option<Arc<Reader>> {
         lock(&self.readers).get(&id).cloned()
     }
-}
-
-/// Locks; a thread that panicked with the lock has poisoned the engine already, and its tables are still whole.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

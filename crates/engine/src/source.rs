@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use mio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::shared::lock;
+use crate::lock::lock;
 use crate::sys::Sys;
 
 /// The addresses that were asked for.

@@ -12,7 +12,7 @@ use socket2::SockRef;
 use super::Shard;
 use super::sockets::Role;
 use crate::api::{ReplyBody, RequestId, StreamId};
-use crate::shared::lock;
+use crate::lock::lock;
 use crate::stream::{Moved, Stream};
 
 /// While further addresses remain, one that does not answer is given up after this.

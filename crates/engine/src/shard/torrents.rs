@@ -18,8 +18,9 @@ use super::{PUBLISH, Shard};
 use crate::api::{
     COUNTERS, Failure, HaveChange, LogFact, PeerSource, PeerState, Phase, ReaderId, ReplyBody, RequestId, TorrentState,
 };
+use crate::lock::lock;
 use crate::reader::Reader;
-use crate::shared::{Order, TorrentEntry, lock};
+use crate::shared::{Order, TorrentEntry};
 
 /// A torrent that moved nothing for so long has rates of zero.
 const STILL: Duration = Duration::from_secs(3);
