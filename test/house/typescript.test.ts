@@ -81,7 +81,7 @@ describe('the TypeScript', () => {
       if (room === undefined) continue
       const up = list
         .map((to) => local(from, to))
-        .filter((to) => to !== null && !to.startsWith('ts/util/') && !floor.has(to))
+        .filter((to): to is string => to !== null && !to.startsWith('ts/util/') && !floor.has(to))
         .filter((to) => room === 'util' || !(to.startsWith('ts/protocol/') || native.has(to)))
       expect(up, from).toEqual([])
     }
