@@ -10,6 +10,14 @@ export class Bits {
     return ((this.#bytes[piece >> 3] ?? 0) & (0x80 >> (piece & 7))) !== 0
   }
 
+  /** Whether all of the first `pieces` are there. */
+  full(pieces: number): boolean {
+    const whole = pieces >> 3
+    for (let at = 0; at < whole; at++) if (this.#bytes[at] !== 0xff) return false
+    const rest = (0xff00 >> (pieces & 7)) & 0xff
+    return ((this.#bytes[whole] ?? 0) & rest) === rest
+  }
+
   add(piece: number): void {
     const at = piece >> 3
     this.#bytes[at] = (this.#bytes[at] ?? 0) | (0x80 >> (piece & 7))

@@ -273,7 +273,7 @@ export class Torrent extends Emitter<TorrentEvents> {
   /** Whether every piece is verified, wanted or not; after `hashcheck`, of a torrent without a client too. */
   get seed(): boolean {
     const { pieces } = this
-    return pieces > 0 && Array.from({ length: pieces }, (_, piece) => piece).every((piece) => this.#bits.has(piece))
+    return pieces > 0 && this.#bits.full(pieces)
   }
 
   /** Bits that say what it is doing; see {@link TorrentStatus}. */

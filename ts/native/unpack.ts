@@ -27,9 +27,12 @@ export interface FileFacts {
 /** The files of a torrent: objects are made when they are asked for. */
 export class FileList {
   readonly #packed: PackedFiles
+  readonly #names: Buffer
 
   constructor(packed: PackedFiles) {
     this.#packed = packed
+    const { buffer, byteOffset, byteLength } = packed.names
+    this.#names = Buffer.from(buffer, byteOffset, byteLength)
   }
 
   get length(): number {
@@ -37,26 +40,72 @@ export class FileList {
   }
 
   at(index: number): FileFacts {
-    const { names, ends, numbers, flags, roots, links, targets } = this.#packed
-    const name = (at: number) => utf8.decode(names.subarray(at === 0 ? 0 : ends[at - 1], ends[at]))
-    const bits = flags[index] ?? 0
-    return {
-      path: name(2 * index),
-      originalPath: name(2 * index + 1),
-      length: numbers[2 * index] ?? 0,
-      offset: numbers[2 * index + 1] ?? 0,
-      pad: (bits & 1) !== 0,
-      executable: (bits & 2) !== 0,
-      hidden: (bits & 4) !== 0,
-      symlink: (bits & 8) !== 0,
-      target: (bits & 8) === 0 ? null : (targets[links.indexOf(index)] ?? null),
-      root: rootOf(roots.subarray(32 * index, 32 * index + 32)),
-    }
+    return new PackedFile(this.#packed, this.#names, index)
   }
 }
 
-function rootOf(root: Uint8Array): Uint8Array | null {
-  return root.some((byte) => byte !== 0) ? root.slice() : null
+/** One file of a list; what is asked for is decoded then. */
+class PackedFile implements FileFacts {
+  readonly #packed: PackedFiles
+  readonly #names: Buffer
+  readonly #index: number
+
+  constructor(packed: PackedFiles, names: Buffer, index: number) {
+    this.#packed = packed
+    this.#names = names
+    this.#index = index
+  }
+
+  get path(): string {
+    return this.#name(2 * this.#index)
+  }
+
+  get originalPath(): string {
+    return this.#name(2 * this.#index + 1)
+  }
+
+  get length(): number {
+    return this.#packed.numbers[2 * this.#index] ?? 0
+  }
+
+  get offset(): number {
+    return this.#packed.numbers[2 * this.#index + 1] ?? 0
+  }
+
+  get pad(): boolean {
+    return this.#flag(1)
+  }
+
+  get executable(): boolean {
+    return this.#flag(2)
+  }
+
+  get hidden(): boolean {
+    return this.#flag(4)
+  }
+
+  get symlink(): boolean {
+    return this.#flag(8)
+  }
+
+  get target(): string | null {
+    const { links, targets } = this.#packed
+    return this.symlink ? (targets[links.indexOf(this.#index)] ?? null) : null
+  }
+
+  get root(): Uint8Array | null {
+    const root = this.#packed.roots.subarray(32 * this.#index, 32 * this.#index + 32)
+    return root.some((byte) => byte !== 0) ? root.slice() : null
+  }
+
+  #flag(bit: number): boolean {
+    return ((this.#packed.flags[this.#index] ?? 0) & bit) !== 0
+  }
+
+  #name(at: number): string {
+    const { ends } = this.#packed
+    return this.#names.toString('utf8', at === 0 ? 0 : ends[at - 1], ends[at])
+  }
 }
 
 /** Every peer of a list. */

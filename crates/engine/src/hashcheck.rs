@@ -35,7 +35,7 @@ impl Checker<'_> {
         let total = wanted.count();
         (self.progress)(0, total);
         let files = Arc::new(Files::new(self.files.clone(), self.slabs.clone(), wish.folder));
-        let present = survey(&info, &files).map_err(coded)?;
+        let (info, present) = survey(&info, &self.storage, &files).map_err(coded)?;
         let right = self.check(&info, &files, &wanted, &present)?;
         Ok(ReplyBody::ContentChecked { checked: total, right })
     }

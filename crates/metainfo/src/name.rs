@@ -29,6 +29,9 @@ impl Name {
 /// no `.` and `..`, no control, bidirectional or invisible characters, no names of devices, no short names, no
 /// trailing dots and spaces. What is not possible becomes `_`; an extension survives the cut.
 pub fn safe_name(original: &str, max: usize) -> Cow<'_, str> {
+    if original.len() <= max && is_plain(original) {
+        return Cow::Borrowed(original);
+    }
     if matches!(original, "" | "." | "..") {
         return Cow::Borrowed("_");
     }
@@ -55,6 +58,16 @@ pub fn safe_name(original: &str, max: usize) -> Cow<'_, str> {
         }
     }
     if name.is_empty() { Cow::Borrowed("_") } else { name }
+}
+
+/// Whether a name is safe as its bytes stand, which those of most files are: a torrent may have half a million.
+fn is_plain(name: &str) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'_' | b'.' | b'(' | b')');
+    let (Some(first), Some(last)) = (name.bytes().next(), name.bytes().next_back()) else { return false };
+    name.as_bytes().iter().all(plain)
+        && !matches!(last, b'.' | b' ')
+        // The first letters of devices.
+        && (!matches!(first.to_ascii_uppercase(), b'A' | b'C' | b'L' | b'N' | b'P') || !is_device(name))
 }
 
 /// `name` with ` (number)` before its extension, of at most `max` bytes.

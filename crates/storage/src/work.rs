@@ -109,7 +109,7 @@ fn marker_error(info: &Info, action: &'static str) -> impl FnOnce(Fault) -> Stor
     move |fault| StorageError::Disk { action, path, fault }
 }
 
-pub(crate) fn open<D: Disk>(info: &Info, files: &Files<D>, create: bool, keep: bool) -> Result<Found, StorageError> {
+fn open<D: Disk>(info: &Info, files: &Files<D>, create: bool, keep: bool) -> Result<Found, StorageError> {
     let root = files.reopen(create, keep)?;
     let name = marker::name(info);
     let content = marker_content(info);
@@ -169,7 +169,7 @@ pub(crate) fn open<D: Disk>(info: &Info, files: &Files<D>, create: bool, keep: b
 }
 
 /// The same, with other paths where the folder asks for them.
-fn open_fitted<D: Disk>(
+pub(crate) fn open_fitted<D: Disk>(
     info: &Info,
     limits: &Limits,
     files: &Files<D>,
