@@ -6,6 +6,7 @@ import { installPeers } from './peers.mjs'
 const stages = [
   ['test', 'npm', ['test', '--silent']],
   ['lint', 'npm', ['run', '--silent', 'lint']],
+  ['docs', 'npm', ['run', '--silent', 'docs']],
   ['interop', 'npm', ['run', '--silent', 'test:interop']],
   ['portable', 'node', ['.ci/test.mjs', 'rust', 'ts'], { BITLODE_SYS: 'portable' }],
   ['netsim', 'npm', ['run', '--silent', 'long', 'netsim', '--', '--seeds', '200']],

@@ -83,7 +83,7 @@ pub enum StoreInput {
     Wake,
 }
 
-/// What a store says. Drain with [`Store::poll`] after every [`Store::handle`].
+/// What a store says. Drain with [`Store::poll`](crate::Store::poll) after every [`Store::handle`](crate::Store::handle).
 #[derive(Debug)]
 pub enum StoreOutput {
     /// Run it on any thread and hand the result back as [`StoreInput::Done`].
