@@ -1,4 +1,4 @@
-// npm run bench [-- --size MiB --rounds N --pieces 262144,4194304 --only TEXT --write NAME]
+// npm run bench [-- --size MiB --rounds N --pieces 262144,4194304 --only SEEDER>LEECHER,… --write NAME]
 // Transfers between separate processes on ext4, content seeded and incompressible, every result compared; the floor and the
 // foreign clients run in the same rounds. Quote ratios: the machine is noisy. BITLODE_ISA (avx512, avx2, sha-ni, portable)
 // holds our hashing down and chooses the floor that it is compared with.
@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { writeContent } from '../test/long/lib.mjs'
 import { cli, ours, project } from './actors.mjs'
-import { pairName, pairs, source } from './cast.mjs'
+import { pairName, pairs, sink, source } from './cast.mjs'
 import { spread } from './figures.mjs'
 import { available, Floors, instructionSet } from './floor.mjs'
 import { plot, targetTable, transferTable } from './report.mjs'
@@ -62,8 +62,9 @@ const panels = []
 
 /** Those whose programs are here and whose names were asked for. */
 function chosen() {
+  const wanted = values.only.split(',')
   return pairs
-    .filter(({ seeder, leecher }) => `${seeder.name}>${leecher.name}`.includes(values.only))
+    .filter(({ seeder, leecher }) => wanted.some((text) => `${seeder.name}>${leecher.name}`.includes(text)))
     .filter(({ seeder, leecher }) => {
       const missing = seeder.missing() ?? leecher.missing()
       if (missing) texts.push(`left out: ${pairName({ seeder, leecher })}: ${missing}`)
@@ -80,6 +81,9 @@ async function series(piece, cast, base) {
   const runs = new Map(cast.map((pair) => [pairName(pair), []]))
   const failures = new Map(cast.map((pair) => [pairName(pair), 0]))
   const checks = { verify: [], create: [] }
+  // Without a neutral peer in it the run is about clients beside one another: neither floors nor checks take part.
+  const beside = !cast.some(({ seeder, leecher }) => seeder === source || leecher === sink)
+  const floored = available() && !beside
   const floors = new Floors({ scratch, content: path, mebibytes: Number(values.size), isa })
   for (let round = 1; round <= rounds; round += 1) {
     // Whoever comes first after the floor finds memory in another state: each round begins with another pair.
@@ -99,18 +103,19 @@ async function series(piece, cast, base) {
         else log(why)
       }
     }
+    if (beside) continue
     const run = [process.execPath, cli]
     const made = join(scratch, 'made.torrent')
     checks.verify.push(timed([...run, 'verify', torrent, base.folder], content).cpu)
     checks.create.push(timed([...run, 'create', path, '-o', made, '--piece-length', String(piece)], content).cpu)
-    if (available()) await floors.round()
+    if (floored) await floors.round()
   }
-  const flipped = available() ? await flippedByte({ seeder: source, leecher: ours }, content) : null
+  const flipped = floored ? await flippedByte({ seeder: source, leecher: ours }, content) : null
   const words = { piece, runs, floors, isa, checks: { verify: spread(checks.verify), create: spread(checks.create) } }
   const rows = targets(words)
   const name = `pieces of ${piece / 1024} KiB`
   texts.push('', name, transferTable({ cast, runs, failures, rounds }), '', targetTable(rows), '')
-  texts.push(available() ? floors.text : 'floor: not here', loopText(runs))
+  texts.push(floored ? floors.text : 'floor: not measured', loopText(runs))
   if (flipped?.holds) texts.push('a seeder with one flipped byte: the download did not complete, as it must')
   else if (flipped) failed(`a seeder with one flipped byte: ${JSON.stringify(flipped)}`)
   panels.push({ name, cast, runs, rows })
