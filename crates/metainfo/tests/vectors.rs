@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use bitlode_base::Coded;
@@ -131,7 +132,10 @@ fn vectors(name: &str) -> Option<PathBuf> {
     };
     let folder = root.join(name);
     if !folder.is_dir() {
-        println!("skipped: no vectors in {}", folder.display());
+        // Past the harness, which keeps what a passing test prints to itself: a skip is to be seen and counted.
+        let said =
+            std::io::stdout().write_all(format!("\nskipped: the torrents of {name} are not at hand\n").as_bytes());
+        said.expect("the standard output takes a line");
         return None;
     }
     Some(folder)
