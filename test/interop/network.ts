@@ -60,19 +60,20 @@ export class Network {
     return execFileSync('ip', ['netns', 'exec', this.name, command, ...args], { encoding: 'utf8' })
   }
 
-  /** Starts a process on a host. */
+  /** Starts a process on a host; its standard input has ended, or is a pipe. */
   start(
     name: string,
     host: string,
     command: string,
     args: readonly string[],
     env: Readonly<Record<string, string>> = {},
+    stdin: 'ignore' | 'pipe' = 'ignore',
   ): Running {
     const space = this.#spaces.get(host)
     if (!space) throw new Error(`no host ${host}`)
     const child = spawn('ip', ['netns', 'exec', space, command, ...args], {
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [stdin, 'pipe', 'pipe'],
     })
     const lines: string[] = []
     const waiting = new Set<() => void>()
@@ -86,6 +87,7 @@ export class Network {
       child.on('error', () => resolve(127))
     })
     for (const stream of [child.stdout, child.stderr]) {
+      if (stream === null) continue
       let rest = ''
       stream.setEncoding('utf8')
       stream.on('data', (text: string) => {
