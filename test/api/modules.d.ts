@@ -19,3 +19,26 @@ declare module 'bittorrent-tracker/server' {
     close(done?: () => void): void
   }
 }
+
+declare module 'webtorrent-fixtures' {
+  /** What another implementation reads of a .torrent. */
+  interface Parsed {
+    readonly infoHash: string
+    readonly name: string
+    readonly length: number
+    readonly pieceLength: number
+    readonly pieces: readonly string[]
+    readonly private?: boolean
+    readonly announce: readonly string[]
+    readonly urlList: readonly string[]
+    readonly files: readonly { readonly path: string; readonly length: number; readonly offset: number }[]
+  }
+  interface Fixture {
+    readonly torrent?: Uint8Array
+    readonly contentPath?: string
+    readonly parsedTorrent?: Parsed
+    readonly magnetURI?: string
+  }
+  const fixtures: Readonly<Record<string, Fixture>>
+  export default fixtures
+}
