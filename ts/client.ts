@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { attach } from './attach.ts'
 import { abortSignal, expected, flag, integer, oneOf, readOptions, text, texts } from './check.ts'
 import { TorrentError } from './errors.ts'
 import { Emitter } from './events.ts'
@@ -10,10 +11,11 @@ import { setLog } from './native/parse.ts'
 import type { Settings } from './settings.ts'
 import { load, type TorrentSource } from './source.ts'
 import { readTiers, type TrackerTiers } from './tiers.ts'
-import { attach, type Torrent } from './torrent.ts'
+import { Torrent, type TorrentOwner } from './torrent.ts'
+import type { Tracker } from './tracker/announcer.ts'
 import { Line } from './tracker/announces.ts'
 import type { Host, TrackerLimits } from './tracker/host.ts'
-import { Tracking, type TrackingContext } from './tracking.ts'
+import { Tracking, type TrackingContext, trackerTiers } from './tracking.ts'
 import { parseEndpoint } from './util/address.ts'
 import { Values } from './values.ts'
 import { CLIENT_NAME } from './version.ts'
@@ -109,10 +111,19 @@ export class Client extends Emitter<ClientEvents> {
   readonly #host: Host
   readonly #limits: TrackerLimits
   readonly #line: Line
-  readonly #peerId: Uint8Array
   readonly #ssrfMitigation: boolean
   readonly #torrents = new Map<string, Torrent>()
+  /** Of those torrents that have trackers. */
   readonly #tracking = new Map<Torrent, Tracking>()
+  readonly #trackingContext: TrackingContext
+  readonly #owner: TorrentOwner = {
+    changed: (torrent) => this.#tracking.get(torrent)?.follow(),
+    completed: (torrent) => this.#tracking.get(torrent)?.completed(),
+    metadataReceived: (torrent) => this.#tracking.get(torrent)?.learned(),
+    lonely: (torrent) => this.#tracking.get(torrent)?.lonely(),
+    warned: (torrent, warning) => this.emit('warned', { ...warning, torrent }),
+    removed: (torrent) => this.#drop(torrent),
+  }
   #closing: Promise<void> | undefined
   #closed = false
 
@@ -127,7 +138,7 @@ export class Client extends Emitter<ClientEvents> {
       lost: (count) => this.emit('lost', { count }),
       failed: (error) => this.#failed(error),
     })
-    this.#peerId = this.#engine.peerId()
+    const peerId = this.#engine.peerId()
     this.#limits = trackerLimits(values)
     this.#line = new Line(this.#limits.maxAnnounces)
     this.#host = {
@@ -141,6 +152,8 @@ export class Client extends Emitter<ClientEvents> {
       },
       dial: (to) => dial(this.#engine, to),
     }
+    const [host, limits, line, engine] = [this.#host, this.#limits, this.#line, this.#engine]
+    this.#trackingContext = { host, limits, line, peerId, listening: () => engine.listening() }
   }
 
   /**
@@ -227,7 +240,8 @@ export class Client extends Emitter<ClientEvents> {
     })
     if (this.#closed) throw torrent.error ?? closed()
     const trust = loaded.kind === 'magnet' || !this.#ssrfMitigation ? 'address' : 'none'
-    this.#adopt(torrent, { trackers: mode === 'verify' ? undefined : trackers, trust })
+    // One that only looks opens no connection at all.
+    this.#adopt(torrent, mode === 'verify' ? undefined : trackerTiers(torrent, trackers, trust))
     const named = loaded.kind === 'magnet' ? loaded.facts.peers.filter((peer) => parseEndpoint(peer)) : []
     for (const peer of [...peers, ...named]) torrent.addPeer(peer).catch(() => {})
     return torrent
@@ -241,13 +255,14 @@ export class Client extends Emitter<ClientEvents> {
   async remove(torrent: Torrent | string): Promise<void> {
     this.#throwIfClosed()
     const found = typeof torrent === 'string' ? this.#torrents.get(torrent.toLowerCase()) : torrent
-    const tracking = found && this.#tracking.get(found)
-    if (!found || !tracking) throw new TorrentError('ERR_NOT_FOUND', 'This client has no such torrent')
+    if (!found || this.#torrents.get(Torrent.keyOf(found) ?? '') !== found)
+      throw new TorrentError('ERR_NOT_FOUND', 'This client has no such torrent')
+    const tracking = this.#tracking.get(found)
     this.#drop(found)
-    const told = tracking.stop()
+    const told = tracking?.stop()
     await this.#forget(found)
     await told
-    tracking.destroy()
+    tracking?.destroy()
     this.emit('removed', { torrent: found })
   }
 
@@ -297,25 +312,16 @@ export class Client extends Emitter<ClientEvents> {
     return this
   }
 
-  #adopt(torrent: Torrent, options: Pick<TrackingContext, 'trackers' | 'trust'>): void {
-    this.#torrents.set(keyOf(torrent), torrent)
-    torrent.on('warned', (warning) => this.emit('warned', { ...warning, torrent }))
-    torrent.on('removed', () => this.#drop(torrent))
-    const tracking = new Tracking(torrent, {
-      host: this.#host,
-      limits: this.#limits,
-      line: this.#line,
-      engine: this.#engine,
-      peerId: this.#peerId,
-      listening: () => this.#engine.listening(),
-      ...options,
-    })
-    this.#tracking.set(torrent, tracking)
+  #adopt(torrent: Torrent, tiers: readonly (readonly Tracker[])[] = []): void {
+    this.#torrents.set(torrent.key, torrent)
+    torrent.belong(this.#owner)
+    if (tiers.length > 0) this.#tracking.set(torrent, new Tracking(torrent, tiers, this.#trackingContext))
     this.emit('added', { torrent })
   }
 
   #drop(torrent: Torrent): void {
-    this.#torrents.delete(keyOf(torrent))
+    // A later one may go by the same name.
+    if (this.#torrents.get(torrent.key) === torrent) this.#torrents.delete(torrent.key)
     this.#tracking.delete(torrent)
   }
 
@@ -365,10 +371,6 @@ export class Client extends Emitter<ClientEvents> {
     if (status !== 200) throw new TorrentError('ERR_FILE_READ', `${url.host} answered ${status}`)
     return body
   }
-}
-
-function keyOf(torrent: Torrent): string {
-  return torrent.infoHash.v1 ?? torrent.infoHash.v2 ?? ''
 }
 
 function closed(): TorrentError {

@@ -14,13 +14,15 @@ export type Listener<Payload> = (payload: Payload) => unknown
  * other listeners.
  */
 export class Emitter<Events extends EventMap> {
-  readonly #listeners = new Map<keyof Events, Listener<never>[]>()
+  /** There once somebody has listened. */
+  #listeners: Map<keyof Events, Listener<never>[]> | undefined
 
   /** Calls `listener` at every event of that name from now on. */
   on<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): this {
     if (typeof name !== 'string') throw expected('event', 'the name of an event', name)
     callback('listener', listener)
-    this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), listener])
+    this.#listeners ??= new Map()
+    this.#listeners.set(name, (this.#listeners.get(name) ?? []).concat(listener))
     return this
   }
 
@@ -36,15 +38,15 @@ export class Emitter<Events extends EventMap> {
 
   /** Calls `listener` no more. */
   off<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): this {
-    const left = (this.#listeners.get(name) ?? []).filter((other) => other !== listener)
-    if (left.length > 0) this.#listeners.set(name, left)
-    else this.#listeners.delete(name)
+    const left = this.#listeners?.get(name)?.filter((other) => other !== listener) ?? []
+    if (left.length > 0) this.#listeners?.set(name, left)
+    else this.#listeners?.delete(name)
     return this
   }
 
   /** @internal */
   protected emit<Name extends keyof Events>(name: Name, payload: Events[Name]): void {
-    for (const listener of this.#listeners.get(name) ?? []) {
+    for (const listener of this.#listeners?.get(name) ?? []) {
       tell(`a listener of ${String(name)}`, listener as Listener<unknown>, payload)
     }
   }

@@ -2,8 +2,8 @@ import { open } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { bytes, expected } from './check.ts'
 import { messageOf, TorrentError } from './errors.ts'
-import type { MagnetFacts, MetainfoFacts } from './native/addon.d.ts'
-import { parseMagnet, parseMetainfo } from './native/parse.ts'
+import type { MagnetFacts, MetainfoSummary } from './native/addon.d.ts'
+import { parseMagnet, summarizeMetainfo } from './native/parse.ts'
 import type { Values } from './values.ts'
 import { abortable, throwIfAborted } from './wait.ts'
 
@@ -18,7 +18,7 @@ export type Loaded =
   | {
       readonly kind: 'metainfo'
       readonly bytes: Uint8Array
-      readonly facts: MetainfoFacts
+      readonly facts: MetainfoSummary
       /** The file it was read from. */
       readonly path: string | null
     }
@@ -43,7 +43,7 @@ export async function load(source: TorrentSource, options: LoadOptions): Promise
   throwIfAborted(signal)
   const max = values.number('maxMetainfoBytes')
   const metainfo = (raw: Uint8Array, path: string | null = null): Loaded => {
-    return { kind: 'metainfo', bytes: raw, facts: parseMetainfo(raw, values), path }
+    return { kind: 'metainfo', bytes: raw, facts: summarizeMetainfo(raw, values), path }
   }
   if (typeof source === 'string' || source instanceof URL) {
     const text = typeof source === 'string' ? source : source.href

@@ -1,29 +1,25 @@
-import { Bits } from './bits.ts'
 import { abortSignal, callback, readOptions, text } from './check.ts'
 import { TorrentError } from './errors.ts'
 import { Emitter } from './events.ts'
 import { Facts, type InfoHash } from './facts.ts'
 import { File, type FileHost } from './file.ts'
+import { hashcheck } from './hashcheck.ts'
 import { type TorrentEvents, type TrackerReply, toLogEntry, type Warning } from './log.ts'
-import type { TorrentInfo, SignatureFacts as TorrentSignature, TorrentState } from './native/addon.d.ts'
-import { fromFault } from './native/call.ts'
-import type { NativeEngine, TorrentSink } from './native/engine.ts'
-import { buildMagnet } from './native/parse.ts'
+import type { LogFact, SignatureFacts as TorrentSignature, TorrentState } from './native/addon.d.ts'
+import type { NativeEngine } from './native/engine.ts'
 import { unpackPeers } from './native/unpack.ts'
-import { withOfflineEngine } from './offline.ts'
 import type { Peer } from './peer.ts'
 import {
   type CheckProgress,
   type CheckResult,
   type HashcheckOptions,
-  indices,
   type Phase,
   type Progress,
-  runs,
   TorrentStatus,
   type WaitOptions,
 } from './progress.ts'
 import { type Loaded, load, type TorrentSource } from './source.ts'
+import { firstPhase, Standing } from './standing.ts'
 import { tell } from './tell.ts'
 import { Values } from './values.ts'
 import { abortable, Bell, throwIfAborted } from './wait.ts'
@@ -34,43 +30,57 @@ export interface Attachment {
   readonly id: number
 }
 
+/**
+ * @internal Who has a torrent: hears what happens to it before any listener does. One for all torrents of a client, where
+ * listeners would be functions and lists for each.
+ */
+export interface TorrentOwner {
+  changed(torrent: Torrent): void
+  completed(torrent: Torrent): void
+  metadataReceived(torrent: Torrent): void
+  /** The number of connected peers has become 0. */
+  lonely(torrent: Torrent): void
+  warned(torrent: Torrent, warning: Warning): void
+  removed(torrent: Torrent): void
+}
+
 /** Positions in the array of counters; `Counter` in the engine. */
 const [DOWNLOADED, UPLOADED, DOWN_RATE, UP_RATE, , WASTED, HASH_FAILED, , LEFT, DURABLE] = Array.from(
   { length: 10 },
   (_, at) => at,
 ) as [number, number, number, number, number, number, number, number, number, number]
 
+/** The numbers of a torrent that has no engine. */
+const ZEROS = new Float64Array(10)
+
 /**
  * A torrent: what it is, how far it is, and what can be done with it. Made by `client.add`, or by `Torrent.open` without a
  * client: then its facts can be read and its content checked, and everything that needs peers throws `ERR_CLOSED`.
  */
 export class Torrent extends Emitter<TorrentEvents> {
-  readonly #loaded: Loaded
   readonly #facts: Facts
   readonly #values: Values
+  readonly #standing = new Standing()
   /** Rings at every change. */
   readonly #bell = new Bell()
   /** Rings when it does something else, is complete, or ends. */
   readonly #turned = new Bell()
-  readonly #counters = new Float64Array(10)
-  #attachment: Attachment | undefined
-  #state: TorrentState | undefined
+  /** What was counted when it was last asked. */
+  #counters: Float64Array | undefined
+  readonly #attachment: Attachment | undefined
+  #owner: TorrentOwner | undefined
   /** Without a client: the content was looked at. */
   #checked = false
-  #bits = new Bits(0)
   #files: readonly File[] | undefined
-  #error: TorrentError | null = null
   #end: TorrentError | undefined
 
   /** @internal */
   constructor(loaded: Loaded, values: Values, attachment?: Attachment) {
     super()
-    this.#loaded = loaded
-    this.#facts = new Facts(loaded)
+    this.#facts = new Facts(loaded, values)
     this.#values = values
     this.#attachment = attachment
-    if (this.#facts.info) this.#bits = new Bits(this.#facts.info.pieces)
-    attachment?.engine.watchTorrent(attachment.id, this.#sink())
+    attachment?.engine.watchTorrent(attachment.id, this)
   }
 
   /**
@@ -109,22 +119,22 @@ export class Torrent extends Emitter<TorrentEvents> {
 
   /** Pieces; 0 before the metadata is known. */
   get pieces(): number {
-    return this.#facts.info?.pieces ?? 0
+    return this.#facts.summary?.pieces ?? 0
   }
 
   /** Bytes of a piece; 0 before the metadata is known. */
   get pieceLength(): number {
-    return this.#facts.info?.pieceLength ?? 0
+    return this.#facts.summary?.pieceLength ?? 0
   }
 
   /** Bytes of all content without pads; 0 before the metadata is known. */
   get length(): number {
-    return this.#facts.info?.length ?? 0
+    return this.#facts.summary?.length ?? 0
   }
 
   /** Only the trackers may be asked for peers (BEP 27). */
   get private(): boolean {
-    return this.#facts.info?.private ?? false
+    return this.#facts.summary?.private ?? false
   }
 
   /** `source`: what some trackers want in a torrent to make its info-hash their own. */
@@ -144,19 +154,21 @@ export class Torrent extends Emitter<TorrentEvents> {
 
   /** The path of the .torrent file that it was read from; null for other sources. */
   get path(): string | null {
-    return this.#loaded.kind === 'metainfo' ? this.#loaded.path : null
+    const { loaded } = this.#facts
+    return loaded.kind === 'metainfo' ? loaded.path : null
   }
 
   /** The bytes of the .torrent file, as they are; null for a magnet link. A copy. */
   get raw(): Uint8Array | null {
-    return this.#loaded.kind === 'metainfo' ? this.#loaded.bytes.slice() : null
+    const { loaded } = this.#facts
+    return loaded.kind === 'metainfo' ? loaded.bytes.slice() : null
   }
 
   /** The bytes of the info dictionary, which the info-hashes are of; null for a magnet link. A copy. */
   get rawInfo(): Uint8Array | null {
-    if (this.#loaded.kind !== 'metainfo') return null
-    const { infoOffset, infoBytes } = this.#loaded.facts
-    return this.#loaded.bytes.slice(infoOffset, infoOffset + infoBytes)
+    const { file, loaded } = this.#facts
+    const { infoOffset = 0, infoBytes = 0 } = file
+    return loaded.kind === 'metainfo' ? loaded.bytes.slice(infoOffset, infoOffset + infoBytes) : null
   }
 
   /** Tracker tiers, as the torrent or magnet link names them. */
@@ -200,43 +212,43 @@ export class Torrent extends Emitter<TorrentEvents> {
   }
 
   get comment(): string | null {
-    return this.#facts.comment
+    return this.#facts.file.comment ?? null
   }
 
   get createdBy(): string | null {
-    return this.#facts.createdBy
+    return this.#facts.file.createdBy ?? null
   }
 
   get creationDate(): Date | null {
-    return this.#facts.creationDate === null ? null : new Date(this.#facts.creationDate * 1000)
+    const date = this.#facts.file.creationDate ?? null
+    return date === null ? null : new Date(date * 1000)
   }
 
   /** What is odd about the .torrent file and was accepted. */
   get warnings(): readonly string[] {
-    return this.#facts.warnings
+    return this.#facts.file.warnings ?? []
   }
 
   /** What it is doing. */
   get phase(): Phase {
     if (this.#end) return 'removed'
     if (!this.#attachment) return 'detached'
-    // Before the engine's first word: it looks at the disk, or asks for metadata.
-    return this.#state?.phase ?? (this.#facts.info ? 'checking' : 'metadata')
+    return this.#standing.phase ?? firstPhase(this.#facts.summary !== undefined)
   }
 
   /** Why it stopped; null unless `phase` is `failed` or `removed`. */
   get error(): TorrentError | null {
-    return this.#end ?? this.#error
+    return this.#end ?? this.#standing.error
   }
 
   /** Whether every wanted byte is verified, on disk and durable. */
   get complete(): boolean {
-    return this.#state?.complete ?? false
+    return this.#standing.complete
   }
 
   /** Which pieces are verified: wire order, the highest bit of the first byte is piece 0. A copy. */
   get bitfield(): Uint8Array {
-    return this.#bits.toBytes()
+    return this.#standing.bitfield(this.pieces)
   }
 
   /**
@@ -244,20 +256,7 @@ export class Torrent extends Emitter<TorrentEvents> {
    * trackers, which often hold a secret of their user.
    */
   get magnet(): string {
-    const { infoHash, link, name, trackers } = this.#facts
-    if (link) return buildMagnet(link)
-    const shown = this.private ? [] : trackers.flat()
-    const none = {
-      webSeeds: [],
-      peers: [],
-      nodes: [],
-      sources: [],
-      acceptable: [],
-      keywords: [],
-      select: [],
-      other: [],
-    }
-    return buildMagnet({ ...none, ...infoHash, name, trackers: shown, length: null })
+    return this.#facts.magnet
   }
 
   /** Bytes of content received from peers. */
@@ -272,18 +271,17 @@ export class Torrent extends Emitter<TorrentEvents> {
 
   /** Whether every piece is verified, wanted or not; after `hashcheck`, of a torrent without a client too. */
   get seed(): boolean {
-    const { pieces } = this
-    return pieces > 0 && this.#bits.full(pieces)
+    return this.#standing.full(this.pieces)
   }
 
   /** Bits that say what it is doing; see {@link TorrentStatus}. */
   get status(): number {
     const { phase } = this
     const active = phase === 'metadata' || phase === 'downloading' || phase === 'seeding' || phase === 'checking'
-    let bits = this.#facts.info ? TorrentStatus.LOADED : 0
+    let bits = this.#facts.summary ? TorrentStatus.LOADED : 0
     if (active) bits |= TorrentStatus.STARTED
     if (phase === 'checking') bits |= TorrentStatus.CHECKING | TorrentStatus.START_AFTER_CHECK
-    if (this.#checked || this.#state?.ready) bits |= TorrentStatus.CHECKED
+    if (this.#checked || this.#standing.ready) bits |= TorrentStatus.CHECKED
     if (phase === 'failed') bits |= TorrentStatus.ERROR
     if (phase === 'paused') bits |= TorrentStatus.PAUSED
     if (this.#attachment && !this.#end) bits |= TorrentStatus.QUEUED
@@ -293,30 +291,30 @@ export class Torrent extends Emitter<TorrentEvents> {
   /** Its name, info-hash, size and what it is doing, for people. */
   override toString(): string {
     const { key } = this.#facts
-    const size = this.#facts.info ? `${this.length} bytes in ${this.pieces} pieces` : 'no metadata yet'
+    const size = this.#facts.summary ? `${this.length} bytes in ${this.pieces} pieces` : 'no metadata yet'
     return `Torrent ${key} (${this.name}): ${size}, ${this.phase}`
   }
 
   /** How far it is, now. */
   get state(): Progress {
-    const state = this.#state
+    const { complete, verified, peers, seeds, checked, have } = this.#standing
     const counters = this.#count()
     const at = (position: number) => counters[position] ?? 0
-    const [verified, total, rate] = [state?.verifiedBytes ?? 0, this.length, at(DOWN_RATE)]
+    const [total, rate] = [this.length, at(DOWN_RATE)]
     return {
       phase: this.phase,
       verified,
       total,
-      durable: state?.complete ? verified : at(DURABLE),
+      durable: complete ? verified : at(DURABLE),
       rate,
       uploadRate: at(UP_RATE),
       downloaded: at(DOWNLOADED),
       uploaded: at(UPLOADED),
       wasted: at(WASTED) + at(HASH_FAILED),
-      peers: state?.peers ?? 0,
-      seeds: state?.seeds ?? 0,
-      checked: state?.checked ?? null,
-      have: state?.have ?? 0,
+      peers,
+      seeds,
+      checked,
+      have,
       pieces: this.pieces,
       timeLeft: verified === total ? 0 : rate > 0 ? (total - verified) / rate : null,
     }
@@ -349,13 +347,13 @@ export class Torrent extends Emitter<TorrentEvents> {
 
   /** Waits until the metadata is known. Rejects when the torrent fails, is removed, or the client is closed. */
   async metadata(options: WaitOptions = {}): Promise<this> {
-    await this.#until('metadata', options, () => this.#facts.info !== undefined)
+    await this.#until('metadata', options, () => this.#facts.summary !== undefined)
     return this
   }
 
   /** Waits until the content on disk has been checked. Rejects like `metadata`. */
   async ready(options: WaitOptions = {}): Promise<this> {
-    await this.#until('ready', options, () => this.#state?.ready === true)
+    await this.#until('ready', options, () => this.#standing.ready)
     return this
   }
 
@@ -395,8 +393,8 @@ export class Torrent extends Emitter<TorrentEvents> {
     throwIfAborted(signal)
     const { engine, id } = this.#attached()
     const untick = engine.onTick(() => {
-      const checked = this.#state?.checked
-      if (checked !== null && checked !== undefined) tell('onProgress', onProgress, { checked, pieces: this.pieces })
+      const { checked } = this.#standing
+      if (checked !== null) tell('onProgress', onProgress, { checked, pieces: this.pieces })
     })
     try {
       const answer = engine.ask(
@@ -435,30 +433,32 @@ export class Torrent extends Emitter<TorrentEvents> {
    * `ERR_ABORTED`.
    */
   async hashcheck(options: HashcheckOptions = {}): Promise<CheckResult> {
-    const read = readOptions(options, ['path', 'pieces', 'files', 'signal', 'onProgress'], 'hashcheck')
-    const folder = read.path === undefined ? '.' : text('path', read.path)
-    const wanted = { folder, pieces: runs('pieces', read.pieces), files: indices('files', read.files) }
-    const signal = abortSignal(read.signal)
-    const onProgress = read.onProgress === undefined ? undefined : callback('onProgress', read.onProgress)
-    throwIfAborted(signal)
-    const loaded = this.#loaded
-    if (loaded.kind === 'magnet') {
-      throw new TorrentError('ERR_NO_METADATA', 'A magnet link does not say what the content must be')
+    const result = await hashcheck(this.#facts.loaded, this.#values, options)
+    if (!this.#attachment) {
+      this.#standing.found(result.bitfield.slice())
+      this.#checked = true
     }
-    return withOfflineEngine(this.#values, async (engine) => {
-      const { request, answer } = engine.command(
-        (addon) => addon.checkContent(loaded.bytes, wanted),
-        ({ have, pieces, right }) => ({ have: have ?? 0, pieces: pieces ?? 0, bitfield: right ?? new Uint8Array() }),
-        ({ hashed, pieces }) => tell('onProgress', onProgress, { checked: hashed, pieces }),
-      )
-      const result = await abortable(answer, signal, () => engine.tell((addon) => addon.cancelCreate(request)))
-      tell('onProgress', onProgress, { checked: result.pieces, pieces: result.pieces })
-      if (!this.#attachment) {
-        this.#bits.replace(result.bitfield.slice())
-        this.#checked = true
-      }
-      return result
-    })
+    return result
+  }
+
+  /** @internal What its client knows it by. */
+  get key(): string {
+    return this.#facts.key
+  }
+
+  /** @internal The same of anything; undefined of what is no torrent, and none of its code runs. */
+  static keyOf(value: unknown): string | undefined {
+    return typeof value === 'object' && value !== null && #facts in value ? value.#facts.key : undefined
+  }
+
+  /** @internal From now on `owner` hears of it. */
+  belong(owner: TorrentOwner): void {
+    this.#owner = owner
+  }
+
+  /** @internal Connected peers, without asking the engine for anything. */
+  get connected(): number {
+    return this.#standing.peers
   }
 
   /** @internal Peers that a tracker named. */
@@ -479,6 +479,7 @@ export class Torrent extends Emitter<TorrentEvents> {
 
   /** @internal Tells a warning of somebody who works for this torrent. */
   warn(warning: Warning): void {
+    this.#owner?.warned(this, warning)
     this.emit('warned', warning)
   }
 
@@ -493,6 +494,7 @@ export class Torrent extends Emitter<TorrentEvents> {
     this.#end = error
     if (this.#attachment) this.#attachment.engine.dropTorrent(this.#attachment.id)
     this.#wake()
+    this.#owner?.removed(this)
     this.emit('removed', { error })
   }
 
@@ -501,59 +503,42 @@ export class Torrent extends Emitter<TorrentEvents> {
     this.#bell.wake()
   }
 
-  #sink(): TorrentSink {
-    return {
-      changed: (state) => this.#changed(state),
-      happened: (fact) => this.emit('happened', toLogEntry(fact)),
-      ended: (error) => this.end(error),
-    }
+  /** @internal The engine has a fact for the log. */
+  happened(fact: LogFact): void {
+    this.emit('happened', toLogEntry(fact))
   }
 
-  #changed(state: TorrentState): void {
+  /** @internal The engine is gone. */
+  ended(error: TorrentError): void {
+    this.end(error)
+  }
+
+  /** @internal The engine says how far it is. */
+  changed(state: TorrentState): void {
     if (this.#end) return
-    const before = this.#state
-    const previous = this.phase
-    this.#state = state
-    const learned = state.info !== null && this.#learn(state.info)
-    const added = this.#merge(state)
-    this.#error = state.error ? fromFault(state.error) : null
-    if (previous !== this.phase || (state.complete && !before?.complete)) this.#turned.wake()
+    const { phase: previous, connected } = this
+    const learned = state.info !== null && !this.#facts.summary
+    if (learned && state.info) this.#facts.learn(state.info)
+    const { added, checked, completed, failed } = this.#standing.take(state)
+    const { phase, error } = this
+    if (previous !== phase || completed) this.#turned.wake()
     this.#bell.wake()
-    if (learned) this.emit('metadataReceived', { name: this.name })
+    if (learned) {
+      this.#owner?.metadataReceived(this)
+      this.emit('metadataReceived', { name: this.name })
+    }
     if (added.length > 0) this.emit('verified', { pieces: added })
-    const checkEnded = before !== undefined && before.checked !== null && state.checked === null
-    if ((state.ready && !before?.ready) || (state.ready && checkEnded)) {
-      this.emit('checked', { have: state.have, pieces: state.pieces })
+    if (checked) this.emit('checked', { have: state.have, pieces: state.pieces })
+    if (previous !== phase) {
+      this.#owner?.changed(this)
+      this.emit('changed', { phase, previous })
     }
-    if (previous !== this.phase) this.emit('changed', { phase: this.phase, previous })
-    if (state.complete && !before?.complete) this.emit('completed', { downloaded: this.state.downloaded })
-    if (
-      this.#error &&
-      this.phase === 'failed' &&
-      !(previous === 'failed' && before?.error?.code === this.#error.code)
-    ) {
-      this.emit('failed', { error: this.#error })
+    if (connected > 0 && this.connected === 0) this.#owner?.lonely(this)
+    if (completed) {
+      this.#owner?.completed(this)
+      this.emit('completed', { downloaded: this.downloaded })
     }
-  }
-
-  /** @internal The metadata is known, from the reply to `add` or from peers. */
-  learn(info: TorrentInfo): void {
-    this.#learn(info)
-  }
-
-  #learn(info: TorrentInfo): boolean {
-    if (this.#facts.info) return false
-    this.#facts.learn(info)
-    this.#bits = new Bits(info.pieces)
-    return true
-  }
-
-  /** Takes over which pieces are verified and says which are new. */
-  #merge(state: TorrentState): readonly number[] {
-    if (state.whole) return this.#bits.replace(state.whole)
-    const added = state.added ? Array.from(state.added) : []
-    for (const piece of added) this.#bits.add(piece)
-    return added
+    if (error && failed) this.emit('failed', { error })
   }
 
   #makeFiles(count: number): File[] {
@@ -564,7 +549,7 @@ export class Torrent extends Emitter<TorrentEvents> {
       readable: async (signal) => {
         await this.ready({ signal })
       },
-      has: (piece) => this.#bits.has(piece),
+      has: (piece) => this.#standing.has(piece),
       get pieceLength() {
         return torrent.pieceLength
       },
@@ -573,14 +558,16 @@ export class Torrent extends Emitter<TorrentEvents> {
   }
 
   #count(): Float64Array {
-    const attachment = this.#end ? undefined : this.#attachment
-    if (attachment) attachment.engine.counters(attachment.id, this.#counters)
+    const attachment = this.#attachment
+    if (!attachment) return ZEROS
+    this.#counters ??= new Float64Array(10)
+    if (!this.#end) attachment.engine.counters(attachment.id, this.#counters)
     return this.#counters
   }
 
   /** Bytes that are still wanted; null before the metadata is known. */
   get left(): number | null {
-    if (!this.#facts.info) return null
+    if (!this.#facts.summary) return null
     if (this.complete) return 0
     return this.#count()[LEFT] ?? null
   }
@@ -598,7 +585,7 @@ export class Torrent extends Emitter<TorrentEvents> {
 
   #throwIfOver(): void {
     if (this.#end) throw this.#end
-    if (this.phase === 'failed') throw this.#error ?? new TorrentError('ERR_INTERNAL', 'The torrent failed')
+    if (this.phase === 'failed') throw this.#standing.error ?? new TorrentError('ERR_INTERNAL', 'The torrent failed')
   }
 
   async #until(where: string, options: WaitOptions, test: () => boolean): Promise<void> {
@@ -612,29 +599,6 @@ export class Torrent extends Emitter<TorrentEvents> {
       await abortable(changed, signal)
     }
   }
-}
-
-/** What becomes of the content of a torrent that is added. */
-export interface AddSpec {
-  readonly folder: string
-  readonly mode: 'download' | 'seed' | 'verify'
-  readonly overwrite?: boolean
-  readonly start?: boolean
-}
-
-/** @internal Adds a torrent to an engine. States that follow the reply find the torrent in place. */
-export function attach(engine: NativeEngine, loaded: Loaded, values: Values, spec: AddSpec): Promise<Torrent> {
-  const { folder, mode, overwrite = false, start = true } = spec
-  const options = { folder, mode, overwrite, start }
-  return engine.ask(
-    (native) =>
-      loaded.kind === 'metainfo' ? native.addMetainfo(loaded.bytes, options) : native.addMagnet(loaded.link, options),
-    (reply) => {
-      const torrent = new Torrent(loaded, values, { engine, id: reply.torrent ?? 0 })
-      if (reply.info) torrent.learn(reply.info)
-      return torrent
-    },
-  )
 }
 
 function nothing(): void {}

@@ -55,16 +55,18 @@ export async function abortable<T>(
 
 /** Waiting parties that are all woken by the next call of `wake`. */
 export class Bell {
-  #next = deferred<void>()
+  /** There while anyone waits: most bells of most torrents are never listened to. */
+  #next: Deferred<void> | undefined
 
   /** Resolves at the next `wake`. */
   rung(): Promise<void> {
+    this.#next ??= deferred<void>()
     return this.#next.promise
   }
 
   /** Wakes everyone. */
   wake(): void {
-    this.#next.resolve()
-    this.#next = deferred<void>()
+    this.#next?.resolve()
+    this.#next = undefined
   }
 }

@@ -43,8 +43,6 @@ pub struct Reply {
     pub listening: Option<Vec<String>>,
     /// `add`: the torrent's number.
     pub torrent: Option<f64>,
-    /// `add`: the metadata, when it is known already.
-    pub info: Option<TorrentInfo>,
     /// `check`, `checkContent`: pieces whose hash is right.
     pub have: Option<u32>,
     /// `check`: pieces of the torrent; `checkContent`: pieces that were to be checked.
@@ -192,10 +190,8 @@ impl From<api::Reply> for Reply {
             Err(failure) => out.error = Some(failure.into()),
             Ok(ReplyBody::Done) => {}
             Ok(ReplyBody::Listening(addrs)) => out.listening = Some(addrs.iter().map(ToString::to_string).collect()),
-            Ok(ReplyBody::Added { torrent, info }) => {
-                out.torrent = Some(torrent.0 as f64);
-                out.info = info.as_deref().map(TorrentInfo::from);
-            }
+            // Whoever adds has the .torrent file, and with it the metadata.
+            Ok(ReplyBody::Added { torrent, .. }) => out.torrent = Some(torrent.0 as f64),
             Ok(ReplyBody::Checked { have, pieces }) => (out.have, out.pieces) = (Some(have), Some(pieces)),
             Ok(ReplyBody::Peers(peers)) => out.peers = Some(packed::peers(&peers)),
             Ok(ReplyBody::ContentChecked { checked, right }) => {

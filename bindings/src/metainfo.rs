@@ -42,6 +42,29 @@ pub struct TorrentInfo {
     pub files: PackedFiles,
 }
 
+/// What a program that has many torrents needs of each .torrent file.
+#[napi(object, object_from_js = false, use_nullable = true)]
+pub struct MetainfoSummary {
+    /// The name on disk.
+    pub name: String,
+    /// The name as the torrent spells it; null when that is the same.
+    pub original_name: Option<String>,
+    /// The v1 info-hash, hexadecimal.
+    pub v1: Option<String>,
+    /// The v2 info-hash, hexadecimal.
+    pub v2: Option<String>,
+    /// Only the trackers may be asked for peers.
+    pub private: bool,
+    /// Bytes of a piece.
+    pub piece_length: u32,
+    /// Pieces.
+    pub pieces: u32,
+    /// Bytes of content, pads not counted.
+    pub length: f64,
+    /// Tracker tiers; null when there are none.
+    pub trackers: Option<Vec<Vec<String>>>,
+}
+
 /// What a .torrent file says.
 #[napi(object, object_from_js = false, use_nullable = true)]
 pub struct MetainfoFacts {
@@ -148,6 +171,32 @@ pub struct MagnetFacts {
     pub select: Vec<u32>,
     /// What means nothing to us or is not usable.
     pub other: Vec<MagnetParameter>,
+}
+
+/// Parses a .torrent file and says the least of it: lists are not made. `setting_names` and `setting_values` are those of
+/// `EngineOptions`.
+#[napi(catch_unwind)]
+pub fn summarize_metainfo(
+    #[napi(ts_arg_type = "Uint8Array")] bytes: Bytes<64>,
+    setting_names: Vec<String>,
+    setting_values: Vec<f64>,
+) -> Result<MetainfoSummary> {
+    guard("summarizeMetainfo", || {
+        let settings = options::settings(&setting_names, &setting_values)?;
+        let Metainfo { info, trackers, .. } =
+            Metainfo::parse(&bytes.0, &limits::metainfo(&settings)).map_err(failed)?;
+        Ok(MetainfoSummary {
+            name: info.name.safe.clone(),
+            original_name: (info.name.original != info.name.safe).then(|| info.name.original.clone()),
+            v1: info.hashes.v1.map(|hash| hex(&hash)),
+            v2: info.hashes.v2.map(|hash| hex(&hash)),
+            private: info.private,
+            piece_length: info.layout.nominal_piece_len(),
+            pieces: info.layout.piece_count(),
+            length: content(&info) as f64,
+            trackers: (!trackers.is_empty()).then_some(trackers),
+        })
+    })
 }
 
 /// Parses a .torrent file. `setting_names` and `setting_values` are those of `EngineOptions`.
@@ -261,7 +310,6 @@ pub fn build_magnet(magnet: MagnetFacts) -> Result<String> {
 impl From<&Info> for TorrentInfo {
     fn from(info: &Info) -> TorrentInfo {
         let layout = &info.layout;
-        let content = layout.files().iter().filter(|file| !file.attr.pad).map(|file| file.len);
         TorrentInfo {
             name: info.name.safe.clone(),
             original_name: info.name.original.clone(),
@@ -270,7 +318,7 @@ impl From<&Info> for TorrentInfo {
             private: info.private,
             piece_length: layout.nominal_piece_len(),
             pieces: layout.piece_count(),
-            length: content.sum::<u64>() as f64,
+            length: content(info) as f64,
             source: info.source.clone(),
             update_url: info.update_url.clone(),
             ssl_cert: info.ssl_cert.clone(),
@@ -287,8 +335,14 @@ impl From<Signature> for SignatureFacts {
     }
 }
 
+/// Bytes of all files but pads.
+fn content(info: &Info) -> u64 {
+    info.layout.files().iter().filter(|file| !file.attr.pad).map(|file| file.len).sum()
+}
+
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn unhex<const N: usize>(text: Option<&str>) -> std::result::Result<Option<[u8; N]>, Failure> {

@@ -452,6 +452,28 @@ export interface MetainfoFacts {
   warnings: Array<string>
 }
 
+/** What a program that has many torrents needs of each .torrent file. */
+export interface MetainfoSummary {
+  /** The name on disk. */
+  name: string
+  /** The name as the torrent spells it; null when that is the same. */
+  originalName: string | null
+  /** The v1 info-hash, hexadecimal. */
+  v1: string | null
+  /** The v2 info-hash, hexadecimal. */
+  v2: string | null
+  /** Only the trackers may be asked for peers. */
+  private: boolean
+  /** Bytes of a piece. */
+  pieceLength: number
+  /** Pieces. */
+  pieces: number
+  /** Bytes of content, pads not counted. */
+  length: number
+  /** Tracker tiers; null when there are none. */
+  trackers: Array<Array<string>> | null
+}
+
 /** The 40 bytes that end PadA and name the torrent. */
 export declare function mseMarks(secret: Uint8Array, infoHash: Uint8Array): Uint8Array<ArrayBuffer>
 
@@ -561,8 +583,6 @@ export interface Reply {
   listening: Array<string> | null
   /** `add`: the torrent's number. */
   torrent: number | null
-  /** `add`: the metadata, when it is known already. */
-  info: TorrentInfo | null
   /** `check`, `checkContent`: pieces whose hash is right. */
   have: number | null
   /** `check`: pieces of the torrent; `checkContent`: pieces that were to be checked. */
@@ -626,6 +646,12 @@ export interface StreamState {
   /** The stream broke. */
   error: Fault | null
 }
+
+/**
+ * Parses a .torrent file and says the least of it: lists are not made. `setting_names` and `setting_values` are those of
+ * `EngineOptions`.
+ */
+export declare function summarizeMetainfo(bytes: Uint8Array, settingNames: Array<string>, settingValues: Array<number>): MetainfoSummary
 
 /** What an info dictionary says. */
 export interface TorrentInfo {

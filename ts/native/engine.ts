@@ -59,6 +59,9 @@ export class NativeEngine {
   readonly #streams = new Sinks<StreamState, Sink<StreamState>>()
   readonly #readers = new Sinks<ReaderState, Sink<ReaderState>>()
   readonly #ticks = new Set<() => void>()
+  /** Torrents that somebody got to know in this turn of the event loop, and what they will be told in the next. */
+  readonly #fresh = new Set<number>()
+  #early: (() => void)[] = []
   #end: TorrentError | undefined
   #closing: Promise<void> | undefined
 
@@ -103,21 +106,22 @@ export class NativeEngine {
    * loop, so that whoever awaits that reply can listen first.
    */
   watchTorrent(id: number, sink: TorrentSink): void {
-    const early: (() => void)[] = []
-    let waits = true
-    const later = (news: () => void) => {
-      if (waits) early.push(news)
-      else news()
-    }
-    this.#torrents.add(id, {
-      changed: (state) => later(() => sink.changed(state)),
-      happened: (fact) => later(() => sink.happened(fact)),
-      ended: (error) => sink.ended(error),
-    })
-    setImmediate(() => {
-      waits = false
-      for (const news of early) safely(news)
-    })
+    if (this.#fresh.size === 0) setImmediate(() => this.#tellFresh())
+    this.#fresh.add(id)
+    this.#torrents.add(id, sink, (state) => this.#tellTorrent(id, () => sink.changed(state)))
+  }
+
+  /** Tells a torrent something: at once, or soon when nobody can have listened yet. */
+  #tellTorrent(id: number, news: () => void): void {
+    if (this.#fresh.has(id)) this.#early.push(news)
+    else safely(news)
+  }
+
+  #tellFresh(): void {
+    const early = this.#early
+    this.#early = []
+    this.#fresh.clear()
+    for (const news of early) safely(news)
   }
 
   /** No one hears of the torrent any more. */
@@ -259,12 +263,17 @@ export class NativeEngine {
       for (const progress of drained.progress) {
         safely(() => this.#requests.get(progress.request)?.progress?.(progress))
       }
-      for (const state of drained.torrents) this.#torrents.changed(state.torrent, state)
+      for (const state of drained.torrents) {
+        this.#torrents.changed(state.torrent, state, (sink) => {
+          this.#tellTorrent(state.torrent, () => sink.changed(state))
+        })
+      }
       for (const state of drained.streams) this.#streams.changed(state.stream, state)
       for (const state of drained.readers) this.#readers.changed(state.reader, state)
       for (const fact of drained.facts) {
         const sink = fact.torrent === null ? undefined : this.#torrents.get(fact.torrent)
-        safely(() => (sink ?? this.#owner).happened(fact))
+        if (fact.torrent !== null && sink) this.#tellTorrent(fact.torrent, () => sink.happened(fact))
+        else safely(() => this.#owner.happened(fact))
       }
       if (drained.lost > 0) safely(() => this.#owner.lost(drained.lost))
       if (drained.failed) this.#fail(fromFault(drained.failed))
@@ -307,11 +316,12 @@ class Sinks<State, Listener extends Sink<State>> {
   readonly #sinks = new Map<number, Listener>()
   readonly #early = new Map<number, State[]>()
 
-  add(id: number, sink: Listener): void {
+  add(id: number, sink: Listener, tell: (state: State) => void = (state) => safely(() => sink.changed(state))): void {
     this.#sinks.set(id, sink)
-    const early = this.#early.get(id) ?? []
+    const early = this.#early.get(id)
+    if (!early) return
     this.#early.delete(id)
-    for (const state of early) safely(() => sink.changed(state))
+    for (const state of early) tell(state)
   }
 
   get(id: number): Listener | undefined {
@@ -323,10 +333,10 @@ class Sinks<State, Listener extends Sink<State>> {
     this.#early.delete(id)
   }
 
-  changed(id: number, state: State): void {
+  changed(id: number, state: State, tell = (sink: Listener) => safely(() => sink.changed(state))): void {
     const sink = this.#sinks.get(id)
     if (sink) {
-      safely(() => sink.changed(state))
+      tell(sink)
       return
     }
     this.#early.set(id, [...(this.#early.get(id) ?? []), state])

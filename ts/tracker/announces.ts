@@ -7,6 +7,9 @@ import type { Family, Host, TrackerLimits } from './host.ts'
 import { announceUrl, judge, judgeRedirect } from './query.ts'
 import { type AnnounceReply, parseReply, TrackerFailure } from './reply.ts'
 
+/** Why a tracker could not be asked. Kept for each tracker that does not answer, so without the error's stack. */
+export type Failure = Pick<TorrentError, 'code' | 'message'>
+
 /** What a torrent tells its trackers. */
 export interface Announced {
   /** 20 bytes each: the v1 hash, and for hybrids the first 20 bytes of the v2 one too. */
@@ -22,13 +25,13 @@ export interface Announced {
   /** 8 hexadecimal digits, the same in every family: trackers know by it who announces twice (BEP 7). */
   readonly key: string
   /** What is true now. */
-  readonly facts: () => { port: number; uploaded: number; downloaded: number; left: number }
+  facts(): { port: number; uploaded: number; downloaded: number; left: number }
   /** Peers that a tracker named, `ip:port`. */
-  readonly onPeers: (peers: readonly string[]) => void
+  onPeers(peers: readonly string[]): void
   /** A tracker answered, in one family. */
-  readonly onReply: (tracker: Tracker, reply: AnnounceReply, family: 4 | 6) => void
+  onReply(tracker: Tracker, reply: AnnounceReply, family: 4 | 6): void
   /** A tracker failed; by no family was it reached. */
-  readonly onFailure: (tracker: Tracker, error: TorrentError) => void
+  onFailure(tracker: Tracker, failure: Failure): void
 }
 
 /** So many announces at once for all torrents together; the rest wait in line. */
@@ -66,14 +69,21 @@ export class Line {
   }
 }
 
+/** What became of the last announce to a tracker in one family. */
+type Outcome = 'asking' | 'answered' | Failure
+
 /** The announces of one family, which wait for no other. */
 interface Lane {
   readonly family: Family
   readonly policy: Announcer
+  readonly outcomes: Map<Tracker, Outcome>
 }
 
-/** What became of the last announce to a tracker in one family. */
-type Outcome = 'asking' | 'answered' | TorrentError
+/** Announces that are under way, and what ends them. */
+interface Work {
+  readonly running: Set<Promise<void>>
+  readonly abort: AbortController
+}
 
 /** An answer, and the family that it came by. */
 interface Answer extends AnnounceReply {
@@ -87,10 +97,11 @@ export class Announces {
   readonly #line: Line
   readonly #torrent: Announced
   readonly #lanes: readonly Lane[]
-  readonly #outcomes = new Map<Tracker, Map<Lane, Outcome>>()
-  readonly #ids = new Map<string, Uint8Array>()
-  readonly #running = new Set<Promise<void>>()
-  readonly #abort = new AbortController()
+  /** Tracker ids, where a tracker has given one. */
+  #ids: Map<string, Uint8Array> | undefined
+  /** There while an announce is under way: a torrent that waits for its next one keeps little. */
+  #work: Work | undefined
+  #destroyed = false
   #cancelTimer: (() => void) | undefined
 
   constructor(host: Host, limits: TrackerLimits, line: Line, torrent: Announced) {
@@ -102,7 +113,7 @@ export class Announces {
     this.#lanes = torrent.families.map((family) => {
       const tiers = torrent.tiers.map((tier) => tier.filter((tracker) => has(tracker, family)))
       const policy = new Announcer({ tiers, isPrivate: torrent.isPrivate, limits, random })
-      return { family, policy }
+      return { family, policy, outcomes: new Map() }
     })
   }
 
@@ -131,7 +142,7 @@ export class Announces {
     const late = deferred<void>()
     const cancel = this.#host.timer(this.#limits.trackerStopTimeout, late.resolve)
     const told = async () => {
-      while (this.#running.size > 0) await Promise.all(this.#running)
+      while (this.#work) await Promise.all(this.#work.running)
     }
     await Promise.race([late.promise, told()])
     cancel()
@@ -141,21 +152,25 @@ export class Announces {
   destroy(): void {
     for (const { policy } of this.#lanes) policy.stop()
     this.#cancelTimer?.()
-    this.#abort.abort(new TorrentError('ERR_CLOSED', 'The torrent is closed'))
+    this.#destroyed = true
+    this.#work?.abort.abort(new TorrentError('ERR_CLOSED', 'The torrent is closed'))
   }
 
   #turn(): void {
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
-    if (this.#abort.signal.aborted) return
+    if (this.#destroyed) return
     const now = this.#host.now()
     for (const lane of this.#lanes) {
       for (let due = lane.policy.poll(now); due; due = lane.policy.poll(now)) {
-        const announce: Promise<void> = this.#announce(lane, due).then(() => {
-          this.#running.delete(announce)
+        this.#work ??= { running: new Set(), abort: new AbortController() }
+        const { running, abort } = this.#work
+        const announce: Promise<void> = this.#announce(lane, due, abort.signal).then(() => {
+          running.delete(announce)
+          if (running.size === 0) this.#work = undefined
           this.#turn()
         })
-        this.#running.add(announce)
+        running.add(announce)
       }
     }
     const wake = Math.min(Number.POSITIVE_INFINITY, ...this.#lanes.map(({ policy }) => policy.wakeAt()))
@@ -165,12 +180,12 @@ export class Announces {
   }
 
   /** Never rejects. A hybrid announces both hashes; one answer is enough. */
-  async #announce(lane: Lane, due: Due): Promise<void> {
+  async #announce(lane: Lane, due: Due, signal: AbortSignal): Promise<void> {
     const { tracker } = due
     const { family, policy } = lane
-    this.#note(lane, tracker, 'asking')
+    lane.outcomes.set(tracker, 'asking')
     const results = await Promise.allSettled(
-      this.#torrent.infoHashes.map((hash) => this.#line.run(() => this.#ask(due, hash, family))),
+      this.#torrent.infoHashes.map((hash) => this.#line.run(() => this.#ask(due, hash, family, signal))),
     )
     const now = this.#host.now()
     const replies = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
@@ -185,8 +200,9 @@ export class Announces {
       })
     } else if (failure && UNUSABLE.has(failure.code)) policy.gaveUp(due)
     else policy.failed(now, due, failure instanceof TrackerFailure ? failure.retryIn : null)
-    if (this.#abort.signal.aborted) return
-    this.#note(lane, tracker, replies.length > 0 || !failure ? 'answered' : failure)
+    if (this.#destroyed) return
+    const outcome = replies.length > 0 || !failure ? 'answered' : { code: failure.code, message: failure.message }
+    lane.outcomes.set(tracker, outcome)
     for (const reply of replies) this.#torrent.onReply(tracker, reply, reply.family)
     const peers = replies.flatMap((reply) => reply.peers)
     if (peers.length > 0 && due.event !== 'stopped') this.#torrent.onPeers(peers)
@@ -194,35 +210,30 @@ export class Announces {
     if (told) this.#torrent.onFailure(tracker, told)
   }
 
-  #note(lane: Lane, tracker: Tracker, outcome: Outcome): void {
-    const outcomes = this.#outcomes.get(tracker) ?? new Map<Lane, Outcome>()
-    this.#outcomes.set(tracker, outcomes.set(lane, outcome))
-  }
-
   /**
    * Why a tracker cannot be reached: when no family has reached it, and none is still trying. That it has no address of
    * one family, or that we have no way there, is nothing to tell of a tracker that answers in the other.
    */
-  #failure(tracker: Tracker): TorrentError | undefined {
-    const outcomes = [...(this.#outcomes.get(tracker)?.values() ?? [])]
-    const errors = outcomes.filter((outcome) => outcome instanceof TorrentError)
+  #failure(tracker: Tracker): Failure | undefined {
+    const outcomes = this.#lanes.flatMap((lane) => lane.outcomes.get(tracker) ?? [])
+    const errors = outcomes.filter((outcome) => typeof outcome === 'object')
     if (errors.length < outcomes.length) return undefined
     // A name without an address of one family says less than why the other family failed.
     return errors.find(({ code }) => code !== 'ERR_DNS_FAILED') ?? errors[0]
   }
 
-  async #ask(due: Due, infoHash: Uint8Array, family: Family): Promise<Answer> {
+  async #ask(due: Due, infoHash: Uint8Array, family: Family, signal: AbortSignal): Promise<Answer> {
     const { tracker, event } = due
-    const { peerId, key, facts } = this.#torrent
+    const { peerId, key } = this.#torrent
     const limits = this.#limits
     if (!URL.canParse(tracker.url)) throw new TorrentError('ERR_TRACKER_SCHEME', `Not a URL: ${tracker.url}`)
     const bare = new URL(tracker.url)
     judge(bare, tracker.trust)
     const idKey = `${family} ${tracker.url} ${infoHash.join()}`
-    const query = { infoHash, peerId, key, event, numWant: limits.trackerNumWant, trackerId: this.#ids.get(idKey) }
+    const query = { infoHash, peerId, key, event, numWant: limits.trackerNumWant, trackerId: this.#ids?.get(idKey) }
     const result = await get({
-      url: announceUrl(bare, { ...query, ...facts() }),
-      signal: this.#abort.signal,
+      url: announceUrl(bare, { ...query, ...this.#torrent.facts() }),
+      signal,
       // What the user chose is exempt, and so is what the same server redirects to; elsewhere the rules hold.
       judge: (url, first) => {
         if (url === first) return judge(bare, tracker.trust)
@@ -245,7 +256,10 @@ export class Announces {
       },
     })
     const reply = this.#read(result.status, result.body, bare)
-    if (reply.trackerId !== undefined) this.#ids.set(idKey, reply.trackerId)
+    if (reply.trackerId !== undefined) {
+      this.#ids ??= new Map()
+      this.#ids.set(idKey, reply.trackerId)
+    }
     const from = parseEndpoint(result.address)?.ip ?? ''
     return { ...reply, peers: usable(reply.peers, from), family: ipVersion(from) === 6 ? 6 : 4 }
   }

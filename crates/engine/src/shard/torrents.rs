@@ -289,7 +289,7 @@ impl Shard {
             (torrent.moved, torrent.moved_at) = (moved, self.now);
         }
         // While nothing happens a rate is not measured anew: it goes on for a moment and is zero then.
-        if self.now.since(torrent.moved_at) < STILL {
+        if moved > 0.0 && self.now.since(torrent.moved_at) < STILL {
             self.unpublished.insert(id);
         } else {
             (*down_rate, *up_rate) = (0.0, 0.0);
