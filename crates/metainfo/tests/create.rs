@@ -4,11 +4,9 @@ mod common;
 
 use bitlode_base::{Code, Coded, FileIndex};
 use bitlode_bencode::{Limits, decode};
-use bitlode_hash::{Hasher, merkle, sha1};
+use bitlode_hash::sha1;
 use bitlode_metainfo::Metainfo;
-use bitlode_metainfo::create::{
-    Create, FileTree, Format, OnlyPiece, Padding, Privacy, in_order, piece_length_for, piece_node, slots,
-};
+use bitlode_metainfo::create::{Create, Format, Padding, Privacy, in_order, piece_length_for};
 use common::{LIMITS, content, hex};
 
 fn multi() -> Create {
@@ -96,40 +94,9 @@ fn the_automatic_piece_length_keeps_the_number_of_pieces_small() {
     assert_eq!(piece_length_for(u64::MAX), 16 << 20);
 }
 
-/// A torrent of these files at the top, hashed as the slots say.
+/// A torrent of these files with pieces of 64 KiB.
 fn made(name: &str, files: &[(&str, &[u8])], format: Format, padding: Padding) -> Create {
-    let piece_length = 65536;
-    let with = Hasher::portable();
-    let mut create = Create { name: name.to_owned(), format, padding, piece_length, ..Create::default() };
-    create.files = files
-        .iter()
-        .map(|(path, data)| {
-            let path = if path.is_empty() { Vec::new() } else { path.split('/').map(str::to_owned).collect() };
-            (path, data.len() as u64)
-        })
-        .collect();
-    let lens: Vec<u64> = create.files.iter().map(|(_, len)| *len).collect();
-    let mut bytes = Vec::new();
-    for slot in slots(format, padding, piece_length, &lens).unwrap() {
-        assert_eq!(slot.offset, bytes.len() as u64);
-        match slot.file {
-            Some(file) => bytes.extend_from_slice(files[file].1),
-            None => bytes.resize(bytes.len() + slot.len as usize, 0),
-        }
-    }
-    if format.has_v1() {
-        create.pieces = bytes.chunks(piece_length as usize).flat_map(sha1).collect();
-    }
-    if format.has_v2() {
-        let tree = |data: &[u8]| {
-            let pieces: Vec<&[u8]> = data.chunks(piece_length as usize).collect();
-            let only = if pieces.len() == 1 { OnlyPiece::Yes } else { OnlyPiece::No };
-            let nodes = pieces.iter().map(|piece| piece_node(with, &merkle::leaves(piece), piece_length, only));
-            FileTree::new(with, &nodes.collect::<Vec<_>>(), piece_length)
-        };
-        create.trees = files.iter().map(|(_, data)| tree(data)).collect();
-    }
-    create
+    common::made(name, files, format, padding, 65536)
 }
 
 #[test]

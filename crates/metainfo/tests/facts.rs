@@ -74,7 +74,7 @@ fn a_v2_torrent_of_one_file_has_the_name_that_stands_in_its_tree() {
 }
 
 #[test]
-fn a_file_needs_every_piece_that_holds_one_of_its_bytes() {
+fn defect_2_a_file_needs_every_piece_that_holds_one_of_its_bytes() {
     // Pieces were once counted by whole lengths, so that the last file of such a torrent stayed empty.
     let info = Info::parse(&many(&[entry("a", 20_000), entry("b", 13_614)]), &LIMITS).unwrap();
     let layout = &info.layout;
@@ -86,7 +86,7 @@ fn a_file_needs_every_piece_that_holds_one_of_its_bytes() {
 }
 
 #[test]
-fn the_last_piece_of_content_that_ends_with_it_is_whole() {
+fn defect_3_the_last_piece_of_content_that_ends_with_it_is_whole() {
     let data = content(2 * 16384);
     let pieces: Vec<u8> = data.chunks(16384).flat_map(sha1).collect();
     let head = b"d6:lengthi32768e4:name1:n12:piece lengthi16384e6:pieces40:";
@@ -96,7 +96,7 @@ fn the_last_piece_of_content_that_ends_with_it_is_whole() {
 }
 
 #[test]
-fn a_name_of_digits_stays_a_string_in_the_info_hash() {
+fn defect_4_a_name_of_digits_stays_a_string_in_the_info_hash() {
     let raw = single(b"2012", 5, 16384);
     let info = Info::parse(&raw, &LIMITS).unwrap();
     assert_eq!((info.name.original.as_str(), info.hashes.v1), ("2012", Some(sha1(&raw))));
@@ -104,7 +104,7 @@ fn a_name_of_digits_stays_a_string_in_the_info_hash() {
 }
 
 #[test]
-fn names_keep_dots_inside_and_lose_what_would_lead_out() {
+fn defect_5_names_keep_dots_inside_and_lose_what_would_lead_out() {
     let paths = ["a..b", "v1..2.txt", "..", "/etc/passwd", "c\\d", "nul", "x\0y", "A..b"];
     let entries = paths.map(|path| Entry { path: vec![path.as_bytes().to_vec()], len: 1, ..Entry::default() });
     let info = Info::parse(&many(&entries), &LIMITS).unwrap();
@@ -117,7 +117,7 @@ fn names_keep_dots_inside_and_lose_what_would_lead_out() {
 }
 
 #[test]
-fn bencoding_that_is_not_exact_is_refused_and_never_a_crash() {
+fn defect_6_bencoding_that_is_not_exact_is_refused_and_never_a_crash() {
     let limits = Bencode { depth: 32, tokens: 1000 };
     for bad in ["00:", "i-0e", "i03e", "i+5e", "l", "d", "d1:a", "li1e", "d1:ai1e", "1:", "i e", "ie", "-1:a", "01:a"] {
         assert!(decode(bad.as_bytes(), limits).is_err(), "{bad}");

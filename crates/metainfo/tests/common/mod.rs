@@ -2,8 +2,9 @@
 #![allow(dead_code)]
 
 use bitlode_bencode::Encoder;
-use bitlode_hash::{merkle, sha1, sha256};
+use bitlode_hash::{Hasher, merkle, sha1, sha256};
 use bitlode_metainfo::Limits;
+use bitlode_metainfo::create::{Create, FileTree, Format, OnlyPiece, Padding, piece_node, slots};
 
 pub(crate) const LIMITS: Limits = Limits {
     file_bytes: 10 << 20,
@@ -170,6 +171,41 @@ pub(crate) fn v2(name: &str, files: &[(&str, &[u8])], piece: u32, half: Half, sp
     });
     out.end().end();
     out.finish()
+}
+
+/// A torrent of these files in their order, hashed as the slots say; an empty path is that of a single file.
+pub(crate) fn made(name: &str, files: &[(&str, &[u8])], format: Format, padding: Padding, piece_length: u32) -> Create {
+    let with = Hasher::portable();
+    let mut create = Create { name: name.to_owned(), format, padding, piece_length, ..Create::default() };
+    create.files = files
+        .iter()
+        .map(|(path, data)| {
+            let path = if path.is_empty() { Vec::new() } else { path.split('/').map(str::to_owned).collect() };
+            (path, data.len() as u64)
+        })
+        .collect();
+    let lens: Vec<u64> = create.files.iter().map(|(_, len)| *len).collect();
+    let mut bytes = Vec::new();
+    for slot in slots(format, padding, piece_length, &lens).unwrap() {
+        assert_eq!(slot.offset, bytes.len() as u64);
+        match slot.file {
+            Some(file) => bytes.extend_from_slice(files[file].1),
+            None => bytes.resize(bytes.len() + slot.len as usize, 0),
+        }
+    }
+    if format.has_v1() {
+        create.pieces = bytes.chunks(piece_length as usize).flat_map(sha1).collect();
+    }
+    if format.has_v2() {
+        let tree = |data: &[u8]| {
+            let pieces: Vec<&[u8]> = data.chunks(piece_length as usize).collect();
+            let only = if pieces.len() == 1 { OnlyPiece::Yes } else { OnlyPiece::No };
+            let nodes = pieces.iter().map(|piece| piece_node(with, &merkle::leaves(piece), piece_length, only));
+            FileTree::new(with, &nodes.collect::<Vec<_>>(), piece_length)
+        };
+        create.trees = files.iter().map(|(_, data)| tree(data)).collect();
+    }
+    create
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
