@@ -1,44 +1,105 @@
 import { once } from 'node:events'
-import { copyFileSync } from 'node:fs'
+import { copyFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import { expect, test } from 'vitest'
-import { TorrentError } from '../../ts/index.ts'
-import { type Addon, addon, loadAddon, thisMachine } from '../../ts/native/load.ts'
+import { parseTriple } from '@napi-rs/cli'
+import { expect, test, vi } from 'vitest'
+import { TorrentError, VERSION } from '../../ts/index.ts'
+import { type Addon, addon, loadAddon, type Machine, thisMachine } from '../../ts/native/load.ts'
 import { folder } from '../api/swarm.ts'
 
 const require = createRequire(import.meta.url)
 const file = fileURLToPath(new URL('../../bindings/out/debug/bitlode.linux-x64-gnu.node', import.meta.url))
 const index = new URL('../../dist/index.js', import.meta.url).href
 
-function failure(machine: Parameters<typeof loadAddon>[0], load: (id: string) => unknown): TorrentError {
+const linux = { platform: 'linux', arch: 'x64', libc: 'gnu' }
+
+function failure(machine: Machine, load: (id: string) => unknown, root?: string): TorrentError {
   try {
-    loadAddon(machine, load)
+    loadAddon(machine, load, root)
   } catch (error) {
     return error as TorrentError
   }
   throw new Error('it loaded')
 }
 
-test('row 107: a missing addon is told with platform, file and the command that mends it', () => {
-  const error = failure({ platform: 'linux', arch: 'riscv64', libc: 'musl' }, require)
-  expect(error).toBeInstanceOf(TorrentError)
-  expect(error.code).toBe('ERR_ADDON_LOAD')
-  expect(error.message).toContain('linux-riscv64-musl')
-  expect(error.message).toContain('bitlode.linux-riscv64-musl.node')
-  expect(error.message).toContain('npm run build')
-  expect(error.message).toContain(process.versions.node)
+/** The folder of an installed package that has these platform packages. */
+function installed(...packages: string[]): string {
+  const root = folder()
+  const optionalDependencies = Object.fromEntries(packages.map((name) => [name, VERSION]))
+  writeFileSync(join(root, 'package.json'), JSON.stringify({ name: 'bitlode', optionalDependencies }))
+  return root
+}
+
+/** Without `BITLODE_NATIVE`, as applications run. */
+function likeAnApplication<T>(body: () => T): T {
+  vi.stubEnv('BITLODE_NATIVE', undefined)
+  try {
+    return body()
+  } finally {
+    vi.unstubAllEnvs()
+  }
+}
+
+test('row 107: in a checkout a missing addon is told with platform, libc, file and the command that builds it', () => {
+  const machine = { platform: 'linux', arch: 'riscv64', libc: 'musl' }
+  const debug = failure(machine, require)
+  expect(debug).toBeInstanceOf(TorrentError)
+  expect(debug.code).toBe('ERR_ADDON_LOAD')
+  expect(debug.message).toContain(`for linux riscv64, libc musl (Node ${process.versions.node}) is missing`)
+  expect(debug.message).toMatch(/bindings.out.debug.bitlode\.linux-riscv64-musl\.node\. Run `npm run build:debug`\.$/)
+  const release = likeAnApplication(() => failure(machine, require))
+  expect(release.message).toMatch(/bindings.out.release.bitlode\.linux-riscv64-musl\.node\. Run `npm run build`\.$/)
+})
+
+test('row 107: where the package is installed, a missing addon is told with its package and the command that installs it', () => {
+  const root = installed('@bitlode/linux-x64-gnu', '@bitlode/darwin-arm64')
+  const { code, message } = likeAnApplication(() => failure(linux, require, root))
+  expect(code).toBe('ERR_ADDON_LOAD')
+  expect(message).toContain('for linux x64, libc gnu')
+  expect(message).toContain(`Expected @bitlode/linux-x64-gnu@${VERSION}`)
+  expect(message).toContain(`\`npm install --include=optional bitlode@${VERSION}\``)
+  expect(message).not.toContain('npm run')
+  const other = likeAnApplication(() => failure({ platform: 'darwin', arch: 'arm64', libc: '' }, require, root))
+  expect(other.message).toContain('for darwin arm64 (Node')
+})
+
+test('row 107: a platform that has no package is told so, and which ones have', () => {
+  const root = installed('@bitlode/linux-x64-gnu')
+  const { message } = likeAnApplication(() => failure({ ...linux, libc: 'musl' }, require, root))
+  expect(message).toContain('no package is published for this platform (only @bitlode/linux-x64-gnu)')
+  const bare = likeAnApplication(() => failure(linux, require, folder()))
+  expect(bare.message).toContain('no package is published for this platform (none)')
 })
 
 test('row 107: an addon that is there and cannot be loaded says why', () => {
   const broken = () => {
     throw Object.assign(new Error('/x.node: invalid ELF header\nmore'), { code: 'ERR_DLOPEN_FAILED' })
   }
-  const error = failure({ platform: 'linux', arch: 'x64', libc: 'gnu' }, broken)
+  const root = installed('@bitlode/linux-x64-gnu')
+  const error = likeAnApplication(() => failure(linux, broken, root))
   expect([error.code, error.message.includes('invalid ELF header')]).toEqual(['ERR_ADDON_LOAD', true])
+  expect(error.message).toContain('Delete node_modules')
   expect(error.message).not.toContain('\n')
+})
+
+test('an addon of another version is not used', () => {
+  const root = installed('@bitlode/linux-x64-gnu')
+  const other = (id: string) => (id.startsWith('@') ? { version: () => '0.0.9' } : require(id))
+  const { code, message } = likeAnApplication(() => failure(linux, other, root))
+  expect(code).toBe('ERR_ADDON_LOAD')
+  expect(message).toContain(`The native addon of bitlode ${VERSION}`)
+  expect(message).toContain('@bitlode/linux-x64-gnu: its version is 0.0.9')
+  expect(message).toContain(`npm install --include=optional bitlode@${VERSION}`)
+})
+
+test('the platforms that packages are made for are those that the loader asks for', () => {
+  const { napi } = require('../../package.json') as { napi: { targets: string[] } }
+  const names = napi.targets.map((target) => parseTriple(target).platformArchABI)
+  const { platform, arch, libc } = thisMachine()
+  expect(names).toContain([platform, arch, libc].filter((part) => part !== '').join('-'))
 })
 
 test('the machine is named as platform packages are', () => {
