@@ -33,7 +33,7 @@ function load(name: string, how: 'import' | 'require') {
 
 describe('a part of the package, alone', () => {
   const parts = {
-    'bitlode/util': ['bencode', 'bdecode', 'identifyPeerId', 'TorrentError'],
+    'bitlode/util': ['bencode', 'bdecode', 'identifyPeerId', 'parseTorrent', 'createTorrent', 'TorrentError'],
     'bitlode/protocol': ['buildKrpc', 'parseKrpc', 'parseUdpReply', 'TorrentError'],
   }
   for (const [name, expected] of Object.entries(parts)) {
@@ -45,4 +45,27 @@ describe('a part of the package, alone', () => {
       })
     }
   }
+
+  test('what reads and makes torrents in bitlode/util loads the addon at the first call, and starts no thread', () => {
+    const code = `
+      const { readdirSync } = require('node:fs')
+      const threads = () => readdirSync('/proc/self/task').length
+      const addons = () => process.report.getReport().sharedObjects.filter((file) => file.endsWith('.node')).length
+      process.report.excludeNetwork = true
+      ;(async () => {
+        const util = await import('bitlode/util')
+        await new Promise((resolve) => setTimeout(resolve, 10))
+        const before = [addons(), threads()]
+        const magnet = util.parseMagnet('magnet:?xt=urn:btih:' + '0'.repeat(40))
+        const after = [addons(), threads()]
+        console.log(JSON.stringify({ before, after, v1: magnet.infoHash.v1 }))
+      })()
+    `
+    const env = { ...process.env, BITLODE_NATIVE: 'debug' }
+    const text = execFileSync(process.execPath, ['--no-warnings', '-e', code], { cwd: root, encoding: 'utf8', env })
+    const { before, after, v1 } = JSON.parse(text) as { before: number[]; after: number[]; v1: string }
+    expect(before[0]).toBe(0)
+    expect(after).toEqual([1, before[1]])
+    expect(v1).toBe('0'.repeat(40))
+  })
 })

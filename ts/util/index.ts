@@ -1,15 +1,32 @@
 /**
- * The small tools of BitTorrent, each alone: bencoding, compact lists, peer ids, IP filters, forms of info-hashes, checksums
- * and what is computed from addresses. Importing it opens nothing, starts nothing and loads no native code.
+ * The small tools of BitTorrent, each alone: .torrent files and magnet links, read and made; bencoding, compact lists, peer ids,
+ * IP filters, forms of info-hashes, checksums and what is computed from addresses. Importing it opens nothing, starts nothing
+ * and loads no native code. `createTorrent`, `editTorrent`, `parseTorrent`, `buildMagnet` and `parseMagnet`, the same as those of
+ * `bitlode`, load it when one is first called; the others never do.
  *
  * ```ts
- * import { bdecode, bencode, identifyPeerId } from 'bitlode/util'
+ * import { bdecode, bencode, createTorrent, identifyPeerId, parseTorrent } from 'bitlode/util'
  * ```
  *
  * @module
  */
 
+export type { CreateFile, CreateSource, FileContent } from '../content.ts'
+export {
+  type CreateControl,
+  type CreateOptions,
+  type CreateProgress,
+  createTorrent,
+  editTorrent,
+  type TorrentEdit,
+  type TorrentFormat,
+} from '../create.ts'
 export { ERROR_CODES, type ErrorCode, TorrentError } from '../errors.ts'
+export type { InfoHash } from '../facts.ts'
+export { buildMagnet, type MagnetLink, parseMagnet } from '../magnet.ts'
+export { parseTorrent, type TorrentFile, type TorrentMetadata } from '../metainfo.ts'
+export type { SignatureFacts as TorrentSignature } from '../native/addon.d.ts'
+export type { TrackerTiers } from '../tiers.ts'
 export {
   type Endpoint,
   formatEndpoint,
