@@ -9,12 +9,21 @@ const common = {
   pool: 'forks' as const,
 }
 
+const packed = 'test/boundary/pack.test.ts'
+
 export default defineConfig({
   test: {
     projects: [
       {
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/interop/**', 'test/long/**'], ...common },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/interop/**', 'test/long/**', packed],
+          ...common,
+        },
       },
+      // What .ci/pack.mjs made, as applications have it: without the variable that takes the debug addon.
+      { test: { name: 'packages', include: [packed], ...common, env: {} } },
       {
         test: {
           name: 'interop',

@@ -8,6 +8,7 @@ const stages = [
   ['lint', 'npm', ['run', '--silent', 'lint']],
   ['docs', 'npm', ['run', '--silent', 'docs']],
   ['interop', 'npm', ['run', '--silent', 'test:interop']],
+  ['packages', 'npm', ['run', '--silent', 'test:packages']],
   ['portable', 'node', ['.ci/test.mjs', 'rust', 'ts'], { BITLODE_SYS: 'portable' }],
   ['netsim', 'npm', ['run', '--silent', 'long', 'netsim', '--', '--seeds', '200']],
   ['instructions', 'npm', ['run', '--silent', 'long', 'instructions']],

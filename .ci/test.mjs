@@ -1,6 +1,6 @@
-// Runs test suites by name and prints their sum: node .ci/test.mjs [rust] [ts] [interop]
+// Runs test suites by name and prints their sum: node .ci/test.mjs [rust] [ts] [interop] [packages]
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { at, countCargo, countVitest, run, sharedTarget, tool } from './lib.mjs'
+import { at, countCargo, countVitest, must, run, sharedTarget, tool } from './lib.mjs'
 import { setup } from './setup.mjs'
 
 /** The debug addon's features: with them nothing is compiled twice, and the failpoints are tested too. */
@@ -13,6 +13,10 @@ const suites = {
   },
   ts: () => vitest('unit'),
   interop: () => vitest('interop'),
+  async packages() {
+    await must('node', ['.ci/pack.mjs'])
+    return vitest('packages')
+  },
 }
 
 async function vitest(project) {
@@ -42,7 +46,7 @@ if (unknown.length > 0 || names.length === 0) {
   process.stderr.write(`Expected some of ${Object.keys(suites).join(', ')}, got ${unknown.join(', ') || 'nothing'}\n`)
   process.exit(2)
 }
-await setup({ profile: 'debug' })
+if (names.some((name) => name !== 'packages')) await setup({ profile: 'debug' })
 if (names.includes('interop')) await setup({ profile: 'release' })
 const sum = { passed: 0, failed: 0, skipped: 0 }
 for (const name of names) {
