@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { formatIp, IpFilter } from '../../ts/util/index.ts'
 import { codeOf } from '../api/codes.ts'
-import { latin1 } from './tools.ts'
+import { hex, latin1 } from './tools.ts'
 
 const ip4 = fc.nat({ max: 0xffff_ffff })
 const text4 = (number: number) => formatIp(Uint8Array.of(number >>> 24, number >>> 16, number >>> 8, number)) ?? ''
@@ -59,6 +59,47 @@ describe('an IP filter', () => {
     expect([filter.ranges.length, filter.badLines]).toEqual([24, 0])
     expect(filter.find('4.18.48.25')?.about).toBe('[L2]Bank of America')
     expect(filter.blocks('4.18.48.32')).toBe(false)
+  })
+
+  test("reads PeerGuardian's binary lists of versions 1 to 3", () => {
+    const head = (version: number) => `ffffffff503242${version.toString(16).padStart(2, '0')}`
+    const text = (words: string, encoding: 'latin1' | 'utf8') => `${Buffer.from(words, encoding).toString('hex')}00`
+    const one = '01020300010203ff'
+    const files: [number, string][] = [
+      [1, `${head(1)}${text(' naïf ', 'latin1')}${one}${text('', 'latin1')}ffffffffffffffff`],
+      [2, `${head(2)}${text('naïf', 'utf8')}${one}${text('', 'utf8')}ffffffffffffffff`],
+      [3, `${head(3)}00000002${text('naïf', 'utf8')}${text('', 'utf8')}0000000200000000${one}00000001ffffffffffffffff`],
+    ]
+    for (const [version, digits] of files) {
+      const filter = IpFilter.parse(hex(digits))
+      expect(filter.ranges, String(version)).toEqual([
+        { first: '1.2.3.0', last: '1.2.3.255', level: 0, about: 'naïf' },
+        { first: '255.255.255.255', last: '255.255.255.255', level: 0, about: '' },
+      ])
+      expect(['1.2.2.255', '1.2.3.7', '1.2.4.0'].map((ip) => filter.blocks(ip))).toEqual([false, true, false])
+      expect(filter.badLines).toBe(0)
+      // The first range is whole, the second is not.
+      const cut = IpFilter.parse(hex(digits).subarray(0, -1))
+      expect([cut.ranges.length, cut.problems]).toEqual([1, [{ line: 2, text: 'the file is cut off' }]])
+    }
+    const odd = IpFilter.parse(hex(`${head(1)}00 05060708 01020304 00 09000001 09000002`))
+    expect([odd.ranges.length, odd.problems]).toEqual([1, [{ line: 1, text: '5.6.7.8-1.2.3.4' }]])
+    const texts = IpFilter.parse(hex(`${head(3)} 00000000 00000001 00000009 05060708 05060708`))
+    expect(texts.ranges).toMatchObject([{ first: '5.6.7.8', about: '' }])
+    for (const [digits, text] of [
+      [head(4), 'P2B of version 4'],
+      [head(3), 'the file is cut off'],
+      [`${head(3)}ffffffff`, 'the file is cut off'],
+      [`${head(3)}00000000ffffffff`, 'the file is cut off'],
+      ['ffffffff503242', 'the file is cut off'],
+    ] as const) {
+      const filter = IpFilter.parse(hex(digits))
+      expect([filter.ranges, filter.problems], digits).toEqual([[], [{ line: 1, text }]])
+    }
+    expect(IpFilter.parse(hex('ffffffff503243')).badLines).toBe(1)
+    expect(codeOf(() => IpFilter.parse(hex(`${head(1)}${`00${one}`.repeat(2)}`), { maxRanges: 1 }))).toBe(
+      'ERR_FILTER_LIMIT',
+    )
   })
 
   test('ranges that overlap block all that any of them blocks', () => {
@@ -136,11 +177,15 @@ describe('an IP filter', () => {
       'x',
       '127',
     )
+    const binary = fc
+      .tuple(fc.integer({ min: 1, max: 3 }), fc.array(fc.constantFrom(0, 0, 0, 1, 2, 65, 255), { maxLength: 60 }))
+      .map(([version, rest]) => Uint8Array.of(255, 255, 255, 255, 80, 50, 66, version, ...rest))
     fc.assert(
       fc.property(
         fc.oneof(
           fc.array(word).map((words) => latin1(words.join(''))),
           fc.uint8Array(),
+          binary,
         ),
         (file) => {
           const filter = IpFilter.parse(file)

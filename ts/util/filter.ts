@@ -3,6 +3,7 @@ import { TorrentError } from '../errors.ts'
 import { SETTINGS } from '../settings.ts'
 import { formatIp, ipBytes, parseIp, unmapIp } from './address.ts'
 import { utf8Text } from './bytes.ts'
+import { isP2b, readP2b } from './filter-p2b.ts'
 
 /** A range of addresses, all of one family. */
 export interface IpRange {
@@ -16,11 +17,11 @@ export interface IpRange {
   readonly about?: string
 }
 
-/** A line that is no range. */
+/** A line, or a range of a binary file, that is none. */
 export interface FilterProblem {
-  /** From 1. */
+  /** Its number, from 1. */
   readonly line: number
-  /** Its text, at most 100 characters. */
+  /** Its text or what is wrong with it, at most 100 characters. */
   readonly text: string
 }
 
@@ -46,7 +47,8 @@ const LONGEST = 120
 
 /**
  * Addresses that are blocked. Reads eMule's `ipfilter.dat`, PeerGuardian's P2P text and lists of addresses in CIDR notation,
- * line by line, whichever each is; comments start with `#`, `//` or `;`.
+ * line by line, whichever each is; comments start with `#`, `//` or `;`. PeerGuardian's binary P2B, versions 1 to 3, is read
+ * when a file begins as such.
  */
 export class IpFilter {
   readonly #max: number
@@ -64,14 +66,15 @@ export class IpFilter {
   }
 
   /**
-   * Reads a whole file. Lines that are no range are counted, the first hundred of them kept in {@link problems}.
+   * Reads a whole file. Lines and binary ranges that are none are counted, the first hundred kept in {@link problems}.
    *
    * Errors: `ERR_FILTER_LIMIT`, `ERR_INVALID_OPTION`.
    */
   static parse(file: Uint8Array | string, options: IpFilterOptions = {}): IpFilter {
     const filter = new IpFilter(options)
     if (typeof file !== 'string' && !(file instanceof Uint8Array)) throw expected('file', 'text or bytes', file)
-    filter.#read(typeof file === 'string' ? file : utf8Text(file))
+    if (typeof file !== 'string' && isP2b(file)) filter.#readBinary(file)
+    else filter.#read(typeof file === 'string' ? file : utf8Text(file))
     return filter
   }
 
@@ -166,8 +169,21 @@ export class IpFilter {
       if (trimmed === '' || trimmed[0] === '#' || trimmed[0] === ';' || trimmed.startsWith('//')) continue
       const range = readLine(trimmed)
       if (range !== undefined) this.add(range)
-      else if (this.#badLines++ < PROBLEMS) this.#problems.push({ line: number, text: trimmed.slice(0, 100) })
+      else this.#bad(number, trimmed)
     }
+  }
+
+  #readBinary(file: Uint8Array): void {
+    let number = 0
+    for (const entry of readP2b(file)) {
+      number++
+      if (typeof entry === 'string') this.#bad(number, entry)
+      else this.add(entry)
+    }
+  }
+
+  #bad(line: number, text: string): void {
+    if (this.#badLines++ < PROBLEMS) this.#problems.push({ line, text: text.slice(0, 100) })
   }
 
   /** Sorts, and cuts ranges that overlap so that each address is in one at most: that of the range which starts first. */
