@@ -6,7 +6,9 @@ import type { Values } from './values.ts'
 
 /** The info-hashes of a torrent, hexadecimal: v1 (BEP 3), v2 (BEP 52), or both for a hybrid. */
 export interface InfoHash {
+  /** SHA-1 of the info dictionary, 40 hexadecimal digits; null without a v1 half. */
   readonly v1: string | null
+  /** SHA-256 of the info dictionary, 64 hexadecimal digits; null without a v2 half. */
   readonly v2: string | null
 }
 

@@ -6,11 +6,13 @@ import type { Phase } from './progress.ts'
 export interface LogEntry {
   /** Microseconds since the engine started. */
   readonly time: number
-  /** What: `peer-joined`, `peer-left`, `piece-failed`, … */
+  /** What: `peer-joined`, `peer-left`, `piece-failed`, and so on. */
   readonly kind: string
   /** The peer, `ip:port`. */
   readonly peer: string | null
+  /** The piece it is about; null for anything else. */
   readonly piece: number | null
+  /** Why, where something is wrong. */
   readonly code: ErrorCode | null
   /** One line for a person; may be empty. */
   readonly message: string
@@ -18,12 +20,15 @@ export interface LogEntry {
 
 /** What a tracker answered. */
 export interface TrackerReply {
+  /** The tracker's URL. */
   readonly tracker: string
   /** By which family of addresses it was asked; one that has both is asked in each that we listen in. */
   readonly family: 4 | 6
   /** Peers it named. */
   readonly peers: number
+  /** Peers that have everything, as the tracker counts; null when it does not say. */
   readonly seeds: number | null
+  /** Peers that lack something, as the tracker counts; null when it does not say. */
   readonly leeches: number | null
   /** Milliseconds until the next announce. */
   readonly interval: number
@@ -33,7 +38,9 @@ export interface TrackerReply {
 
 /** Something that is not right and that does not stop anything. */
 export interface Warning {
+  /** What is wrong, stable. */
   readonly code: ErrorCode
+  /** The same for a person. */
   readonly message: string
   /** The tracker it is about. */
   readonly tracker: string | null

@@ -6,6 +6,7 @@ export type Phase = 'metadata' | 'checking' | 'paused' | 'downloading' | 'seedin
 
 /** How far a torrent is. */
 export interface Progress {
+  /** What it is doing. */
   readonly phase: Phase
   /** Bytes verified and written. */
   readonly verified: number

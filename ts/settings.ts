@@ -6,10 +6,15 @@ export type SettingUnit = 'bytes' | 'count' | 'milliseconds' | 'bytes per second
 
 /** One row of the table of settings. A switch is 0 or 1 here. */
 export interface SettingDef {
+  /** What counts when it is not set, in `unit`. */
   readonly default: number
+  /** The least that it may be, in `unit`. */
   readonly min: number
+  /** The most that it may be, in `unit`. */
   readonly max: number
+  /** What the three numbers count. */
   readonly unit: SettingUnit
+  /** It is an option of the application; others are limits that are there to be known. */
   readonly public: boolean
 }
 

@@ -105,6 +105,7 @@ export class Torrent extends Emitter<TorrentEvents> {
     return this.#facts.originalName
   }
 
+  /** The info-hashes, hexadecimal: v1 (BEP 3), v2 (BEP 52), or both for a hybrid. */
   get infoHash(): InfoHash {
     return this.#facts.infoHash
   }
@@ -211,14 +212,17 @@ export class Torrent extends Emitter<TorrentEvents> {
     return this.#facts.file.encoding ?? null
   }
 
+  /** Free text of who made the .torrent file; null when there is none. */
   get comment(): string | null {
     return this.#facts.file.comment ?? null
   }
 
+  /** What made the .torrent file, as it says; null when it does not. */
   get createdBy(): string | null {
     return this.#facts.file.createdBy ?? null
   }
 
+  /** When the .torrent file was made, as it says; null when it does not. */
   get creationDate(): Date | null {
     const date = this.#facts.file.creationDate ?? null
     return date === null ? null : new Date(date * 1000)

@@ -48,6 +48,7 @@ export const HOLEPUNCH_ERRORS = { noSuchPeer: 1, notConnected: 2, noSupport: 3, 
 
 /** `ut_metadata` (BEP 9): a piece of 16 KiB of the info dictionary is asked for or refused. */
 export interface MetadataPiece {
+  /** `metadataReject`: the piece that was asked for is not to be had. */
   readonly kind: 'metadataRequest' | 'metadataReject'
   /** 0 to 2^32 − 1. */
   readonly piece: number
@@ -80,6 +81,7 @@ export interface PexMessage {
 
 /** `ut_holepunch` (BEP 55): to a relay, to have this peer called; or from it, to call this peer now. */
 export interface HolepunchCall extends Endpoint {
+  /** `rendezvous`: please put me through to that peer. `connect`: that peer wants you to connect at once. */
   readonly kind: 'rendezvous' | 'connect'
 }
 

@@ -18,6 +18,7 @@ export interface HttpAnnounce {
   readonly downloaded: number | bigint
   /** Bytes of the torrent that are missing. */
   readonly left: number | bigint
+  /** What has happened; `none` for an announce in between. */
   readonly event: TrackerEvent
   /** Bytes whose hash was wrong. */
   readonly corrupt?: number | bigint

@@ -32,6 +32,7 @@ export interface HttpAnnounceReply {
   readonly completed?: number
   /** The peer's address as the tracker sees it, 4 or 16 bytes (BEP 24). */
   readonly externalIp?: Uint8Array
+  /** For a person: the announce counts all the same. */
   readonly warning?: string
   /** IPv4 peers, 6 bytes each (BEP 23): see `expandPeers` of `bitlode/util`. */
   readonly peers?: Uint8Array
@@ -46,6 +47,7 @@ export interface HttpAnnounceReply {
 /** The tracker refuses (BEP 3). */
 export interface HttpTrackerFailure {
   readonly kind: 'failure'
+  /** For a person: why the tracker refuses. */
   readonly reason: string
   /** Minutes until it may be asked again, or never (BEP 31). */
   readonly retryIn?: number | 'never'
@@ -64,6 +66,7 @@ export interface HttpScrapeFile extends ScrapeCounts {
 /** What a tracker answers to a scrape (BEP 48). */
 export interface HttpScrapeReply {
   readonly kind: 'scrape'
+  /** The counts of each torrent, in the order of the answer. */
   readonly files: readonly HttpScrapeFile[]
   /** Seconds before which no scrape may follow. */
   readonly minRequestInterval?: number

@@ -16,6 +16,7 @@ export interface UdpConnectRequest {
 /** Announces a torrent. */
 export interface UdpAnnounceRequest {
   readonly action: 'announce'
+  /** Chosen by who asks, repeated in the answer: 0 to 2^32 − 1. */
   readonly transaction: number
   /** 8 bytes, as the tracker gave them. */
   readonly connectionId: Uint8Array
@@ -29,6 +30,7 @@ export interface UdpAnnounceRequest {
   readonly left: number | bigint
   /** Bytes, 0 to 2^64 − 1. */
   readonly uploaded: number | bigint
+  /** What has happened; `none` for an announce in between. */
   readonly event: TrackerEvent
   /** The IPv4 address to be announced; that of the datagram when absent. */
   readonly ip?: string
@@ -48,6 +50,7 @@ export interface UdpAnnounceRequest {
 /** Asks how many peers torrents have. */
 export interface UdpScrapeRequest {
   readonly action: 'scrape'
+  /** Chosen by who asks, repeated in the answer: 0 to 2^32 − 1. */
   readonly transaction: number
   /** 8 bytes. */
   readonly connectionId: Uint8Array
@@ -61,6 +64,7 @@ export type UdpTrackerRequest = UdpConnectRequest | UdpAnnounceRequest | UdpScra
 /** A connection id, good for 60 seconds at the client. */
 export interface UdpConnectReply {
   readonly action: 'connect'
+  /** That of the request, 0 to 2^32 − 1. */
   readonly transaction: number
   /** 8 bytes. */
   readonly connectionId: Uint8Array
@@ -69,6 +73,7 @@ export interface UdpConnectReply {
 /** Peers of a torrent. */
 export interface UdpAnnounceReply {
   readonly action: 'announce'
+  /** That of the request, 0 to 2^32 − 1. */
   readonly transaction: number
   /** Seconds until the next announce. */
   readonly interval: number
@@ -83,14 +88,18 @@ export interface UdpAnnounceReply {
 /** How many peers torrents have, in the order of the request. */
 export interface UdpScrapeReply {
   readonly action: 'scrape'
+  /** That of the request, 0 to 2^32 − 1. */
   readonly transaction: number
+  /** The counts of each torrent, in the order of the request. */
   readonly files: readonly ScrapeCounts[]
 }
 
 /** The tracker refuses. */
 export interface UdpErrorReply {
   readonly action: 'error'
+  /** That of the request, 0 to 2^32 − 1. */
   readonly transaction: number
+  /** For a person: why the tracker refuses. */
   readonly message: string
 }
 

@@ -38,6 +38,7 @@ export type UtpExtension =
 
 /** A packet of µTP (BEP 29). */
 export interface UtpPacket {
+  /** What it is for (BEP 29): `syn` opens, `state` acknowledges, `data` carries, `fin` ends, `reset` breaks off. */
   readonly kind: UtpKind
   /** 0 to 65,535. */
   readonly connectionId: number
@@ -53,6 +54,7 @@ export interface UtpPacket {
   readonly ack: number
   /** In their order. */
   readonly extensions: readonly UtpExtension[]
+  /** What the stream carries; empty but in `data`. */
   readonly payload: Uint8Array
 }
 

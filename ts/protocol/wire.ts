@@ -20,11 +20,13 @@ export interface HandshakePacket {
 
 /** A message without fields: BEP 3, and the two of BEP 6. */
 export interface BarePacket {
+  /** Which one (BEP 3; `haveAll` and `haveNone` BEP 6). */
   readonly kind: 'keepAlive' | 'choke' | 'unchoke' | 'interested' | 'notInterested' | 'haveAll' | 'haveNone'
 }
 
 /** A message that names a piece: HAVE (BEP 3), SUGGEST and ALLOWED FAST (BEP 6). */
 export interface PieceIndexPacket {
+  /** Which one (BEP 3; `suggest` and `allowedFast` BEP 6). */
   readonly kind: 'have' | 'suggest' | 'allowedFast'
   /** 0 to 2^32 − 1. */
   readonly piece: number
@@ -39,6 +41,7 @@ export interface BitfieldPacket {
 
 /** A message that names a block: REQUEST and CANCEL (BEP 3), REJECT (BEP 6). */
 export interface BlockPacket {
+  /** Which one (BEP 3; `reject` BEP 6). */
   readonly kind: 'request' | 'cancel' | 'reject'
   /** 0 to 2^32 − 1. */
   readonly piece: number
@@ -77,6 +80,7 @@ export interface ExtendedPacket {
 
 /** Nodes of a file's Merkle tree, asked for or refused (BEP 52). */
 export interface HashRangePacket {
+  /** Asked for, or refused (BEP 52). */
   readonly kind: 'hashRequest' | 'hashReject'
   /** The root of the file's tree, 32 bytes. */
   readonly root: Uint8Array

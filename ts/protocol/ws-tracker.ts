@@ -25,9 +25,11 @@ export interface WsAnnounce {
   readonly downloaded: number
   /** Bytes of the torrent that are missing; null when its size is not known yet. */
   readonly left: number | null
+  /** What has happened; `none` for an announce in between. */
   readonly event: TrackerEvent
   /** Peers wanted: usually as many as there are offers. */
   readonly numWant?: number
+  /** WebRTC offers, each for one peer that the tracker picks. */
   readonly offers?: readonly WsOffer[]
   /** What the tracker gave as `tracker id`. */
   readonly trackerId?: string
@@ -75,11 +77,13 @@ export interface WsAnnounceReply {
   readonly leechers?: number
   /** To be sent with the next announce. */
   readonly trackerId?: string
+  /** For a person: the announce counts all the same. */
   readonly warning?: string
 }
 
 /** An offer or an answer of another peer, passed on. */
 export interface WsForward {
+  /** What the other peer sent: an offer, or the answer to one of ours. */
   readonly action: 'offer' | 'answer'
   /** 20 bytes. */
   readonly infoHash: Uint8Array
@@ -94,6 +98,7 @@ export interface WsForward {
 /** What a tracker answers to a scrape. */
 export interface WsScrapeReply {
   readonly action: 'scrape'
+  /** The counts of each torrent, in the order of the answer. */
   readonly files: readonly HttpScrapeFile[]
   /** Seconds before which no scrape may follow. */
   readonly minRequestInterval?: number
@@ -102,6 +107,7 @@ export interface WsScrapeReply {
 /** The tracker refuses. */
 export interface WsFailure {
   readonly action: 'failure'
+  /** For a person: why the tracker refuses. */
   readonly reason: string
   /** The torrent, when the tracker says, 20 bytes. */
   readonly infoHash?: Uint8Array

@@ -5,6 +5,7 @@ import { hex, plainBytes, sized } from './bytes.ts'
 export interface ParsedInfoHash {
   /** 1: SHA-1, 20 bytes (BEP 3). 2: SHA-256, 32 bytes (BEP 52). */
   readonly version: 1 | 2
+  /** The hash itself. */
   readonly bytes: Uint8Array
 }
 

@@ -18,8 +18,13 @@ pub fn typescript() -> String {
         let _ = write!(out, "{} '{}'", if at == 0 { "" } else { " |" }, unit.as_str());
     }
     out += "\n\n/** One row of the table of settings. A switch is 0 or 1 here. */\n\
-            export interface SettingDef {\n  readonly default: number\n  readonly min: number\n  readonly max: number\n  \
-            readonly unit: SettingUnit\n  readonly public: boolean\n}\n\n\
+            export interface SettingDef {\n\
+            \x20 /** What counts when it is not set, in `unit`. */\n  readonly default: number\n\
+            \x20 /** The least that it may be, in `unit`. */\n  readonly min: number\n\
+            \x20 /** The most that it may be, in `unit`. */\n  readonly max: number\n\
+            \x20 /** What the three numbers count. */\n  readonly unit: SettingUnit\n\
+            \x20 /** It is an option of the application; others are limits that are there to be known. */\n\
+            \x20 readonly public: boolean\n}\n\n\
             /** Every setting and limit: default, range, unit. */\nexport const SETTINGS = {\n";
     for def in Settings::TABLE {
         let SettingDef { name, default, min, max, public, .. } = def;

@@ -92,6 +92,7 @@ export interface PutQuery extends KrpcQueryBase {
   readonly token: Uint8Array
   /** The value in its bencoded form, at most 1,000 bytes. */
   readonly value: Uint8Array
+  /** The signature of a mutable item (BEP 44); absent for an immutable one. */
   readonly signed?: KrpcSigned
   /** At most 64 bytes; mutable items only. */
   readonly salt?: Uint8Array
@@ -180,6 +181,7 @@ export interface KrpcFault extends KrpcEnvelope {
   readonly kind: 'error'
   /** One of {@link KRPC_ERRORS}, or another. */
   readonly code: number
+  /** For a person. */
   readonly message: string
   /** The address of who asked, 6 or 18 bytes (BEP 42). */
   readonly ip?: Uint8Array
