@@ -2,7 +2,7 @@ import { abortSignal, bytes, callback, expected, flag, integer, oneOf, readOptio
 import { type CreateSource, type Gathered, gather } from './content.ts'
 import { TorrentError } from './errors.ts'
 import type { CreateOptions as NativeOptions } from './native/addon.d.ts'
-import { editMetainfo } from './native/parse.ts'
+import { editMetainfo, summarizeMetainfo } from './native/parse.ts'
 import { withOfflineEngine } from './offline.ts'
 import { tell } from './tell.ts'
 import { readNodes, readTiers, type TrackerTiers } from './tiers.ts'
@@ -65,7 +65,8 @@ const MAX_PIECE = 512 * 1024 * 1024
  * bytes. Runs without network, on threads of its own. The order of the files is fixed: by the bytes of their paths in a v1
  * torrent, as BEP 52 has it in others; symbolic links in a folder are left out.
  *
- * Errors: `ERR_INVALID_OPTION`, `ERR_UNKNOWN_OPTION`, `ERR_FILE_READ`, `ERR_STORAGE_…`, `ERR_METAINFO_…`, `ERR_ABORTED`.
+ * Errors: `ERR_INVALID_OPTION`, `ERR_UNKNOWN_OPTION`, `ERR_FILE_READ`, `ERR_STORAGE_…`, `ERR_METAINFO_…`, `ERR_ABORTED`,
+ * `ERR_ADDON_LOAD`.
  */
 export async function createTorrent(
   source: CreateSource,
@@ -92,7 +93,8 @@ async function make(
   onProgress: ((argument: unknown) => unknown) | undefined,
 ): Promise<Uint8Array> {
   const native: NativeOptions = { ...read, path, files, name }
-  return withOfflineEngine(new Values(), async (engine) => {
+  const values = new Values()
+  return withOfflineEngine(values, async (engine) => {
     const { request, answer } = engine.command(
       (addon) => addon.create(native),
       ({ metainfo }) => metainfo,
@@ -100,6 +102,11 @@ async function make(
     )
     const metainfo = await abortable(answer, signal, () => engine.tell((addon) => addon.cancelCreate(request)))
     if (!metainfo) throw new TorrentError('ERR_INTERNAL', 'The engine made no torrent')
+    if (onProgress !== undefined) {
+      // Progress is state: the reply overtakes the last of it.
+      const { pieces } = summarizeMetainfo(metainfo, values)
+      tell('onProgress', onProgress, { hashed: pieces, pieces })
+    }
     return metainfo
   })
 }
@@ -179,7 +186,8 @@ export interface TorrentEdit {
  * Changes what stands around the info dictionary of a .torrent file and gives the new file's bytes. The info dictionary,
  * and with it the info-hash and every signature, and all keys that are not named here stay byte for byte.
  *
- * Errors: `ERR_INVALID_OPTION`, `ERR_UNKNOWN_OPTION`, `ERR_METAINFO_INVALID`, `ERR_METAINFO_TOO_LARGE`, `ERR_BENCODE_…`.
+ * Errors: `ERR_INVALID_OPTION`, `ERR_UNKNOWN_OPTION`, `ERR_METAINFO_INVALID`, `ERR_METAINFO_TOO_LARGE`, `ERR_BENCODE_…`,
+ * `ERR_ADDON_LOAD`.
  */
 export function editTorrent(torrent: Uint8Array, edit: TorrentEdit): Uint8Array {
   const values = new Values()

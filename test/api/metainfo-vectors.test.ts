@@ -191,6 +191,14 @@ describe.skipIf(!existsSync(join(vectors, 'nb')))('the torrents of nb are not at
     })
   })
 
+  test('magnet links with a multihash name it', () => {
+    const file = join(folder, 'packets/vectors.json')
+    const { magnet } = JSON.parse(readFileSync(file, 'utf8')) as { magnet: { uri?: string; v2?: string }[] }
+    const links = magnet.flatMap(({ uri, v2 }) => (uri === undefined ? [] : [[uri, v2] as const]))
+    expect(links.length).toBeGreaterThan(0)
+    for (const [uri, v2] of links) expect(parseMagnet(uri).infoHash).toEqual({ v1: null, v2 })
+  })
+
   const samples = { sample_one: 'ARTISTIC', sample_two: 'random_crap.txt', sample_three: 'random_crap.txt' }
   test.each(Object.keys(samples))('%s: the pieces are those that were known before', async (stem) => {
     const torrent = await Torrent.open(join(folder, 'jmc', `${stem}.torrent`))

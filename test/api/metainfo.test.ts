@@ -1,6 +1,16 @@
 // Torrents without a client: made, read, edited, checked.
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -101,6 +111,33 @@ describe('a torrent is made', () => {
     expect(torrent.magnet).not.toContain('tr=')
     const padded = await Torrent.open(await createTorrent(join(root, 'box'), { ...plain, padding: true }))
     expect(padded.files.filter(({ isPad }) => isPad)).toHaveLength(1)
+  })
+
+  test.each(formats)('%s, and says how far it is, to the last piece', async (format) => {
+    const { root } = box()
+    const seen: { readonly hashed: number; readonly pieces: number }[] = []
+    const made = await createTorrent(join(root, 'box'), { ...plain, format }, { onProgress: (step) => seen.push(step) })
+    const { pieces } = await Torrent.open(made)
+    expect(seen.at(-1)).toEqual({ hashed: pieces, pieces })
+    expect(seen.every((step, at) => step.pieces === pieces && step.hashed >= (seen[at - 1]?.hashed ?? 0))).toBe(true)
+  })
+
+  test('only until it is told to stop, in the middle of a file that would take long', async () => {
+    const root = folder()
+    const file = openSync(join(root, 'large'), 'w')
+    ftruncateSync(file, 2 ** 36)
+    closeSync(file)
+    for (const format of formats) {
+      const over = new AbortController()
+      const onProgress = ({ hashed }: { readonly hashed: number }) => hashed > 0 && over.abort()
+      const making = createTorrent(
+        join(root, 'large'),
+        { ...plain, format, pieceLength: 1 << 20 },
+        { signal: over.signal, onProgress },
+      )
+      expect(await rejection(making)).toBe('ERR_ABORTED')
+      expect(over.signal.aborted).toBe(true)
+    }
   })
 
   test('what cannot be made says why, and a stream that fails leaves nothing behind', async () => {
