@@ -194,7 +194,7 @@ export class Client extends Emitter<ClientEvents> {
     return this.#torrents
   }
 
-  /** Where the client listens; null when it does not. */
+  /** Where the client listens: the port, and every address as `ip:port`; null when it does not. */
   address(): { readonly port: number; readonly addresses: readonly string[] } | null {
     const addresses = this.#engine.listening()
     const first = parseEndpoint(addresses[0] ?? '')

@@ -135,7 +135,7 @@ export class File {
     return this.#stream(start, end, abortSignal(read.signal))
   }
 
-  /** The whole file, or a part of it, in memory. */
+  /** The whole file, or a part of it, in memory. Errors: as {@link stream}. */
   async arrayBuffer(options: StreamOptions = {}): Promise<ArrayBuffer> {
     const chunks: Uint8Array[] = []
     for await (const chunk of this.stream(options)) chunks.push(chunk)
@@ -148,7 +148,7 @@ export class File {
     return all.buffer
   }
 
-  /** The file as UTF-8 text. */
+  /** The file, or a part of it, as UTF-8 text; bytes that are none become U+FFFD. Errors: as {@link stream}. */
   async text(options: StreamOptions = {}): Promise<string> {
     return new TextDecoder().decode(await this.arrayBuffer(options))
   }

@@ -1,5 +1,7 @@
 /**
- * Bitlode: a BitTorrent engine for applications.
+ * Bitlode: a BitTorrent engine for applications. `Client` runs torrents; `Torrent`, `createTorrent` and what parses work without
+ * one. Lengths and offsets are bytes, rates bytes per second; each time says its unit. Every error is a `TorrentError` with a
+ * `code`. Importing loads no native code; the first call that needs it throws `ERR_ADDON_LOAD` if it cannot be loaded.
  *
  * @module
  */

@@ -37,7 +37,7 @@ export interface MagnetLink {
  * Reads a magnet link, or a bare info-hash: 40 hexadecimal or 32 base32 digits for v1, 64 hexadecimal for v2. Opens no
  * connection. Nothing that the link says is lost, but what is beyond the limits (`maxTrackers` and others).
  *
- * Errors: `ERR_MAGNET_INVALID`, `ERR_INVALID_OPTION`.
+ * Errors: `ERR_MAGNET_INVALID`, `ERR_INVALID_OPTION`, `ERR_ADDON_LOAD`.
  */
 export function parseMagnet(link: string): MagnetLink {
   const { v1, v2, select, other, ...facts } = parse(text('link', link), new Values())
@@ -60,7 +60,7 @@ const known = ['infoHash', 'name', ...lists, 'peers', 'nodes', 'length', 'select
  * Writes a magnet link: info-hashes first and not escaped, everything else percent-encoded. What is left out is not in the
  * link; without an info-hash there must be `sources`.
  *
- * Errors: `ERR_MAGNET_INVALID`, `ERR_INVALID_OPTION`, `ERR_UNKNOWN_OPTION`.
+ * Errors: `ERR_MAGNET_INVALID`, `ERR_INVALID_OPTION`, `ERR_UNKNOWN_OPTION`, `ERR_ADDON_LOAD`.
  */
 export function buildMagnet(link: Partial<MagnetLink>): string {
   const read = readOptions(link, known, 'buildMagnet')

@@ -325,8 +325,10 @@ export class Torrent extends Emitter<TorrentEvents> {
   }
 
   /**
-   * Tells how far it is about twice a second, and a last time when it is complete. Ends with an error when the torrent
-   * fails, is removed, or the client is closed.
+   * Tells how far it is about twice a second, and a last time when it is complete.
+   *
+   * Errors: `ERR_CLOSED` without a client, and when the torrent is removed or the client closed; why the torrent failed;
+   * `ERR_ABORTED`, `ERR_INVALID_OPTION`, `ERR_UNKNOWN_OPTION`.
    */
   async *progress(options: WaitOptions = {}): AsyncGenerator<Progress, undefined> {
     const read = readOptions(options, ['signal'], 'progress')
@@ -349,45 +351,64 @@ export class Torrent extends Emitter<TorrentEvents> {
     }
   }
 
-  /** Waits until the metadata is known. Rejects when the torrent fails, is removed, or the client is closed. */
+  /**
+   * Waits until the metadata is known (BEP 9); at once for what was added as a .torrent file.
+   *
+   * Errors: as {@link progress}.
+   */
   async metadata(options: WaitOptions = {}): Promise<this> {
     await this.#until('metadata', options, () => this.#facts.summary !== undefined)
     return this
   }
 
-  /** Waits until the content on disk has been checked. Rejects like `metadata`. */
+  /** Waits until the content on disk has been checked. Errors: as {@link progress}. */
   async ready(options: WaitOptions = {}): Promise<this> {
     await this.#until('ready', options, () => this.#standing.ready)
     return this
   }
 
-  /** Waits until every wanted byte is verified, on disk and durable. Rejects like `metadata`. */
+  /** Waits until every wanted byte is verified, on disk and durable. Errors: as {@link progress}. */
   async done(options: WaitOptions = {}): Promise<this> {
     await this.#until('done', options, () => this.complete)
     return this
   }
 
-  /** Starts, or goes on after `pause`. */
+  /** Starts, or goes on after `pause`; tries again what storage stopped. Errors: `ERR_CLOSED`, `ERR_NOT_FOUND`. */
   async start(): Promise<void> {
     await this.#ask((engine, id) => engine.ask((native) => native.run(id, true), nothing))
   }
 
-  /** Stops fetching and serving; connections are closed. */
+  /** Stops fetching and serving; connections are closed. Errors: `ERR_CLOSED`, `ERR_NOT_FOUND`. */
   async pause(): Promise<void> {
     await this.#ask((engine, id) => engine.ask((native) => native.run(id, false), nothing))
   }
 
-  /** Tries again after the torrent failed. */
+  /**
+   * Tries again after the torrent failed: storage goes on, a check that was not ended begins anew. `ERR_INTERNAL` and
+   * `ERR_METAINFO_V2_ONLY` stay. Resolves when it was taken up; `phase` and the event `failed` say what comes of it.
+   *
+   * Errors: `ERR_CLOSED`, `ERR_NOT_FOUND`.
+   */
   async retry(): Promise<void> {
     await this.#ask((engine, id) => engine.ask((native) => native.retry(id), nothing))
   }
 
-  /** Makes all that is written durable now. */
+  /**
+   * Makes all that is written durable now, and resolves when it is.
+   *
+   * Errors: `ERR_NO_METADATA`, `ERR_STORAGE_…`, `ERR_CLOSED`, `ERR_NOT_FOUND`, why the torrent failed.
+   */
   async barrier(): Promise<void> {
     await this.#ask((engine, id) => engine.ask((native) => native.barrier(id), nothing))
   }
 
-  /** Checks all content on disk again. */
+  /**
+   * Checks all content on disk again; one check at a time. `onProgress` hears about twice a second how many pieces were
+   * looked at.
+   *
+   * Errors: `ERR_NO_METADATA`, `ERR_STORAGE_…`, `ERR_CLOSED`, `ERR_NOT_FOUND`, `ERR_ABORTED`, `ERR_INVALID_OPTION`,
+   * `ERR_UNKNOWN_OPTION`, why the torrent failed.
+   */
   async check(
     options: WaitOptions & { readonly onProgress?: (progress: CheckProgress) => void } = {},
   ): Promise<CheckResult> {
@@ -413,7 +434,7 @@ export class Torrent extends Emitter<TorrentEvents> {
     }
   }
 
-  /** Who is connected. */
+  /** Who is connected: a picture of this moment, in no order. Errors: `ERR_CLOSED`, `ERR_NOT_FOUND`. */
   async peers(): Promise<Peer[]> {
     return this.#ask((engine, id) =>
       engine.ask(
@@ -423,7 +444,11 @@ export class Torrent extends Emitter<TorrentEvents> {
     )
   }
 
-  /** Names a peer to try, `ip:port`. */
+  /**
+   * Names a peer to try, `ip:port`, brackets around IPv6. Resolves when it is known, not when it is connected.
+   *
+   * Errors: `ERR_INVALID_OPTION`, `ERR_CLOSED`, `ERR_NOT_FOUND`.
+   */
   async addPeer(address: string): Promise<void> {
     const peer = text('address', address)
     await this.#ask((engine, id) => engine.ask((native) => native.addPeers(id, [peer], 'manual'), nothing))

@@ -37,7 +37,12 @@ export function buildMagnet(magnet: MagnetFacts): string {
   return call(() => addon().buildMagnet(magnet))
 }
 
-/** Writes the engine's log to the standard error: a level, or a filter of Rust's `tracing`. The first call decides. */
+/**
+ * Writes the engine's log to the standard error: `error`, `warn`, `info`, `debug`, `trace`, or a filter of Rust's `tracing`. It
+ * counts for the whole process, and the first call decides.
+ *
+ * Errors: `ERR_INVALID_OPTION`, `ERR_ADDON_LOAD`.
+ */
 export function setLog(filter: string): void {
   call(() => addon().setLog(filter))
 }

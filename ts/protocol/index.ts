@@ -2,7 +2,7 @@
  * Packets of BitTorrent, built and parsed alone: messages between peers and their extensions, the encryption handshake, µTP,
  * messages of the DHT, of HTTP, UDP and WebSocket trackers in both roles, and of local service discovery. One value for each
  * packet; nothing here opens a socket or reads a clock. What peers say to each other is built and read by native code, which is
- * loaded when it is first used, never on import.
+ * loaded when it is first used, never on import; if it cannot be, that call throws `ERR_ADDON_LOAD`.
  *
  * ```ts
  * import { buildKrpc, parseKrpc } from 'bitlode/protocol'

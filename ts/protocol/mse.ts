@@ -7,7 +7,7 @@ import { addon } from '../native/load.ts'
 import { anyBytes, hex, sized } from '../util/bytes.ts'
 import { U16, U32 } from './flat.ts'
 
-/** Numbers of Message Stream Encryption. */
+/** Numbers of Message Stream Encryption. There is no BEP: its origin is the page of that name in Vuze's wiki. */
 export const MSE = {
   /** The prime P, 96 bytes as hexadecimal digits. */
   prime:

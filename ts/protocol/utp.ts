@@ -107,7 +107,11 @@ export function parseUtp(datagram: Uint8Array): UtpPacket {
   return { kind: kind as UtpKind, connectionId, timestamp, delay, window, seq, ack, extensions, payload }
 }
 
-/** The numbers of the packets that a selective ack names, in ascending order from `ack` + 2; they wrap at 65,536. */
+/**
+ * The numbers of the packets that a selective ack names (BEP 29), in ascending order from `ack` + 2; they wrap at 65,536.
+ *
+ * Errors: `ERR_INVALID_OPTION`.
+ */
 export function utpReceived(mask: Uint8Array, ack: number): number[] {
   anyBytes('mask', mask)
   const number = integer('ack', ack, 0, U16)

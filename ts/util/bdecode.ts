@@ -168,7 +168,10 @@ export class BencodeNode {
     return isDigit(this.#input[start]) ? bytesOf(this.#input, bodyOf(this.#input, start), this.end) : undefined
   }
 
-  /** The value of a key, given as text with one character for each byte, or as bytes; the first when it comes twice. */
+  /**
+   * The value of a key, given as text with one character for each byte, or as bytes; the first when it comes twice. Undefined
+   * when the key is not there, or this is no dictionary.
+   */
   get(key: string | Uint8Array): BencodeNode | undefined {
     if (this.#input[this.start] !== LETTER.d) return undefined
     const name = typeof key === 'string' ? key : latin1(key)

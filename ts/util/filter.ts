@@ -128,7 +128,11 @@ export class IpFilter {
     return this.find(ip) !== null
   }
 
-  /** The filter as a file: `dat` with levels, `p2p` and `cidr` with the blocked ranges only, `cidr` without their texts. */
+  /**
+   * The filter as a file: `dat` with levels, `p2p` and `cidr` with the blocked ranges only, `cidr` without their texts.
+   *
+   * Errors: `ERR_INVALID_OPTION`.
+   */
   format(form: FilterForm = 'dat'): string {
     const blocked = this.#ranges.filter(({ level }) => level <= BLOCKED_TO)
     switch (form) {

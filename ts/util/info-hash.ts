@@ -64,7 +64,11 @@ export function formatInfoHash(bytes: Uint8Array, form: InfoHashForm = 'hex'): s
   }
 }
 
-/** The 20 bytes of an info-hash that handshakes, trackers and the DHT use: a v2 one is cut (BEP 52). */
+/**
+ * The 20 bytes of an info-hash that handshakes, trackers and the DHT use: a v2 one is cut (BEP 52).
+ *
+ * Errors: `ERR_INVALID_OPTION` for what has neither 20 nor 32 bytes.
+ */
 export function shortInfoHash(bytes: Uint8Array): Uint8Array {
   return plainBytes(sized('infoHash', bytes, 20, 32)).subarray(0, 20)
 }
