@@ -15,6 +15,10 @@ const root = new URL('../../', import.meta.url).pathname
 /** What nobody but this project has a use for. */
 const kept = ['netsim']
 
+/** What a package has beside its code, and what cargo adds where it finds a repository. */
+const beside = ['Cargo.lock', 'Cargo.toml', 'Cargo.toml.orig', 'LICENSE', 'LICENSE-APACHE', 'README.md']
+const added = '.cargo_vcs_info.json'
+
 let base = ''
 let packages = new Map<string, string>()
 let programs = ''
@@ -55,6 +59,9 @@ test('every crate but those for development is a package with description, licen
       expect(manifest, name).toMatch(new RegExp(`^${key} = "${value}"$`, 'm'))
     expect(manifest, name).not.toMatch(/^path = ".*\.\./m)
     expect(String(files.get('README.md')), name).toMatch(new RegExp(`^# ${name}\n\n\\S`))
+    // Tests and what measures read what lies beside the crates: who has only the package could not run them.
+    const code = name === 'bitlode' ? /^(src|examples)\/.*\.rs$/ : /^src\/.*\.rs$/
+    expect([...files.keys()].filter((path) => !code.test(path) && path !== added).sort(), name).toEqual(beside)
     for (const licence of ['LICENSE', 'LICENSE-APACHE'])
       expect(files.get(licence)?.equals(readFileSync(join(root, licence))), `${name}: ${licence}`).toBe(true)
   }
