@@ -16,11 +16,20 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseTriple } from '@napi-rs/cli'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { thisMachine } from '../../ts/native/load.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const packages = join(root, 'target', 'packages')
-const names = ['bitlode', '@bitlode/linux-x64-gnu']
+const { version, napi } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  readonly version: string
+  readonly napi: { readonly targets: readonly string[] }
+}
+const platforms = napi.targets.map((target) => parseTriple(target).platformArchABI)
+const { platform, arch, libc } = thisMachine()
+const here = [platform, arch, libc].filter((part) => part !== '').join('-')
+const names = ['bitlode', `@bitlode/${here}`]
 
 interface Description {
   readonly name: string
@@ -127,12 +136,13 @@ afterAll(async () => {
 describe('the tarballs', () => {
   test('are two, of one version, and run nothing when they are installed', () => {
     expect([...tarballs.keys()].sort()).toEqual([...names].sort())
-    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Description
     for (const { description } of tarballs.values()) {
       const { scripts, dependencies, private: hidden } = description
       expect([description.version, scripts, dependencies, hidden]).toEqual([version, undefined, undefined, undefined])
     }
-    expect(tarballs.get('bitlode')?.description.optionalDependencies).toEqual({ '@bitlode/linux-x64-gnu': version })
+    expect(tarballs.get('bitlode')?.description.optionalDependencies).toEqual(
+      Object.fromEntries(platforms.map((name) => [`@bitlode/${name}`, version])),
+    )
   })
 
   test('hold what is needed and nothing else', () => {
@@ -146,9 +156,9 @@ describe('the tarballs', () => {
     known.add('dist/native/addon.d.ts')
     expect(sources.filter((file) => !texts.includes(file) && !known.has(file))).toEqual([])
     expect(bytes?.length).toBeLessThan(400_000)
-    const addon = tarballs.get('@bitlode/linux-x64-gnu')
+    const addon = tarballs.get(`@bitlode/${here}`)
     expect([...(addon?.files ?? [])].sort()).toEqual(
-      ['LICENSE', 'LICENSE-APACHE', 'README.md', 'bitlode.linux-x64-gnu.node', 'package.json'].sort(),
+      ['LICENSE', 'LICENSE-APACHE', 'README.md', `bitlode.${here}.node`, 'package.json'].sort(),
     )
     expect(addon?.bytes.length).toBeLessThan(4_000_000)
   })
@@ -158,14 +168,19 @@ describe('the tarballs', () => {
       ([, name = '']) => name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
     )
     expect(hooks.length).toBeGreaterThan(1)
-    const code = `console.log(JSON.stringify(Object.keys(require('@bitlode/linux-x64-gnu'))))`
+    const code = `console.log(JSON.stringify(Object.keys(require('@bitlode/${here}'))))`
     const exports = (await evaluate(code, 'commonjs')) as string[]
     expect(exports).toEqual(expect.arrayContaining(['Engine', 'Reader', 'version']))
     expect(exports.filter((name) => hooks.includes(name))).toEqual([])
   })
 
-  test('ask for no newer C library than the README says', () => {
-    const file = join(app, 'node_modules/@bitlode/linux-x64-gnu/bitlode.linux-x64-gnu.node')
+  test('are for the platforms that the README names', () => {
+    const text = readFileSync(join(root, 'README.md'), 'utf8')
+    expect([...text.matchAll(/`@bitlode\/([\w-]+)`/g)].map(([, name]) => name).sort()).toEqual([...platforms].sort())
+  })
+
+  test.runIf(libc === 'gnu')('ask for no newer C library than the README says', () => {
+    const file = join(app, `node_modules/@bitlode/${here}/bitlode.${here}.node`)
     const minors = [...readFileSync(file, 'latin1').matchAll(/GLIBC_2\.(\d+)/g)].map(([, minor]) => Number(minor))
     const said = /glibc 2\.(\d+) or newer/.exec(readFileSync(join(root, 'README.md'), 'utf8'))?.[1]
     expect(minors.length).toBeGreaterThan(0)
@@ -284,7 +299,7 @@ test('without the platform package the error names the command that brings it', 
     }`
   const [error, message] = (await evaluate(code, 'module', folder)) as [string, string]
   expect(error).toBe('ERR_ADDON_LOAD')
-  expect(message).toContain('@bitlode/linux-x64-gnu')
+  expect(message).toContain(`@bitlode/${here}`)
   const command = /`npm (install [^`]*)`/.exec(message)?.[1] ?? ''
   await npm(command.split(' '), folder)
   expect(await evaluate(code, 'module', folder)).toBe('0'.repeat(40))
