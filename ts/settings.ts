@@ -196,6 +196,8 @@ export const SETTINGS = {
   wholePieceBytes: { default: 1048576, min: 16384, max: 67108864, unit: 'bytes', public: false },
   /** Bytes of a run, the unit in which larger pieces are hashed and written. */
   runBytes: { default: 262144, min: 16384, max: 16777216, unit: 'bytes', public: false },
+  /** Bytes written in a second from which on verified data leaves the page cache alone. */
+  pastCacheRate: { default: 134217728, min: 0, max: 1099511627776, unit: 'bytes per second', public: false },
   /** Bytes of one read while content is checked. */
   checkReadBytes: { default: 262144, min: 16384, max: 16777216, unit: 'bytes', public: false },
   /** Bytes that one job of a check covers at most, unless these are fewer pieces than `checkJobPieces`. */

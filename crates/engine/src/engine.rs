@@ -106,7 +106,7 @@ impl Engine {
             network: options.network,
             started: Instant::now(),
             session: Arc::new(Mutex::new(session)),
-            files: Arc::new(FilePool::new(RealDisk::new(options.sys), open_files)),
+            files: Arc::new(FilePool::new(RealDisk::new(options.sys, settings.past_cache_rate), open_files)),
             outbox,
             workers,
             inboxes: OnceLock::new(),

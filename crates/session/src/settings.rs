@@ -287,6 +287,8 @@ settings! {
     whole_piece_bytes "wholePieceBytes": u32 = MIB, 16 * KIB => 64 * MIB; Bytes Inner;
     /// Bytes of a run, the unit in which larger pieces are hashed and written.
     run_bytes "runBytes": u32 = 256 * KIB, 16 * KIB => 16 * MIB; Bytes Inner;
+    /// Bytes written in a second from which on verified data leaves the page cache alone.
+    past_cache_rate "pastCacheRate": u64 = 128 * MIB, 0 => 1 << 40; BytesPerSecond Inner;
     /// Bytes of one read while content is checked.
     check_read_bytes "checkReadBytes": u32 = 256 * KIB, 16 * KIB => 16 * MIB; Bytes Inner;
     /// Bytes that one job of a check covers at most, unless these are fewer pieces than `checkJobPieces`.

@@ -55,6 +55,11 @@ pub trait Disk: Send + Sync + 'static {
     /// byte, unless the slices are empty.
     fn write(&self, file: &Self::File, from: &[IoSlice<'_>], offset: u64) -> Result<usize, Fault>;
 
+    /// As [`Disk::write`], of bytes that we shall not read again by ourselves: a disk may keep them out of the page cache.
+    fn write_final(&self, file: &Self::File, from: &[IoSlice<'_>], offset: u64) -> Result<usize, Fault> {
+        self.write(file, from, offset)
+    }
+
     /// Makes the file's data and length durable (`fdatasync`). After an error nothing is known about what was written
     /// since the last good sync.
     fn sync(&self, file: &Self::File) -> Result<(), Fault>;

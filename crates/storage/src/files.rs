@@ -12,7 +12,7 @@ use crate::disk::{Access, Disk, Fault, Kind, Stat};
 use crate::error::StorageError;
 use crate::job::Trouble;
 use crate::pool::FilePool;
-use crate::transfer::{Cutter, Pieces, read_cached, read_full, write_full};
+use crate::transfer::{After, Cutter, Pieces, read_cached, read_full, write_full};
 
 /// The files of one torrent below one folder. Thread-safe; [`crate::run`] works through it. Nothing is opened or made
 /// until a job asks for it.
@@ -160,7 +160,7 @@ impl<D: Disk> Files<D> {
     }
 
     /// Writes adjacent blocks of one piece to their place. Pads are not written.
-    pub(crate) fn write(&self, info: &Info, blocks: &[(BlockRef, Chunk)]) -> Result<(), Trouble> {
+    pub(crate) fn write(&self, info: &Info, blocks: &[(BlockRef, Chunk)], after: After) -> Result<(), Trouble> {
         let Some((first, _)) = blocks.first() else { return Ok(()) };
         let len: u32 = blocks.iter().map(|(block, _)| block.len).sum();
         let mut pieces = Pieces::new(blocks.iter().map(|(_, chunk)| &**chunk));
@@ -172,7 +172,7 @@ impl<D: Disk> Files<D> {
                 continue;
             }
             let file = self.file(info, span.file, true)?;
-            let result = write_full(self.pool.disk(), &file, &mut slices, span.offset);
+            let result = write_full(self.pool.disk(), &file, &mut slices, span.offset, after);
             // Marked after the write: a barrier that began before it must not count it as synced. Also after a failed
             // one, which may have written a part.
             lock(&self.known).dirty.insert(span.file.0);

@@ -12,6 +12,7 @@ use crate::files::{Files, Wait};
 use crate::job::{Done, Feed, Hashed, PieceWork, Trouble};
 use crate::limits::Limits;
 use crate::scratch::Scratch;
+use crate::transfer::After;
 
 /// Slices of one write: runs of up to 1 MiB.
 const RUN_BLOCKS: usize = 64;
@@ -97,18 +98,28 @@ fn compare_and_write<D: Disk>(info: &Info, files: &Files<D>, work: PieceWork, ha
         Feed::Memory(block, chunk) => Some((block, chunk)),
         Feed::Spilled(_) => None,
     });
+    write_runs(info, files, fed, After::Done)?;
+    write_runs(info, files, spill, After::ReadBack)?;
+    Ok(if last { Hashed::Right } else { Hashed::On(hash) })
+}
+
+fn write_runs<D: Disk>(
+    info: &Info,
+    files: &Files<D>,
+    blocks: impl IntoIterator<Item = (BlockRef, Chunk)>,
+    after: After,
+) -> Result<(), Trouble> {
     let mut run: Vec<(BlockRef, Chunk)> = Vec::with_capacity(RUN_BLOCKS);
-    for (block, chunk) in fed.chain(spill) {
+    for (block, chunk) in blocks {
         let follows = run.last().is_none_or(|(last, _)| last.begin + last.len == block.begin);
         if !follows || run.len() == RUN_BLOCKS {
-            files.write(info, &run)?;
+            files.write(info, &run, after)?;
             // Back to the pool at once, not when the piece is done.
             run.clear();
         }
         run.push((block, chunk));
     }
-    files.write(info, &run)?;
-    Ok(if last { Hashed::Right } else { Hashed::On(hash) })
+    files.write(info, &run, after)
 }
 
 fn matches(info: &Info, piece: PieceIndex, hash: Sha1) -> bool {

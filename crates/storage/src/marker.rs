@@ -4,7 +4,7 @@ use bitlode_hash::sha1;
 use bitlode_metainfo::Info;
 
 use crate::disk::{Access, Disk, Fault};
-use crate::transfer::{read_full, write_full};
+use crate::transfer::{After, read_full, write_full};
 
 const VERSION: &str = "bitlode marker 1";
 
@@ -46,7 +46,7 @@ pub(crate) fn write<D: Disk>(disk: &D, root: &D::Dir, name: &str, content: &[u8]
     // What stands there is torn or of another version: there is no truncation here, so it goes first.
     disk.remove(root, &[name])?;
     let file = disk.open(root, &[name], Access::Create)?;
-    write_full(disk, &file, &mut [std::io::IoSlice::new(content)], 0)?;
+    write_full(disk, &file, &mut [std::io::IoSlice::new(content)], 0, After::ReadBack)?;
     disk.sync(&file)?;
     disk.sync_dir(root, &[])
 }

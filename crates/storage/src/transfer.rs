@@ -99,18 +99,31 @@ pub(crate) fn read_cached<D: Disk>(
     Ok(disk.read_cached(file, into, offset)? == Some(len))
 }
 
+/// Whether what is written will be read again by us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    /// Hashed already: nothing but an upload will ask for it.
+    Done,
+    /// To be read back when its piece is complete.
+    ReadBack,
+}
+
 /// Writes all slices.
 pub(crate) fn write_full<D: Disk>(
     disk: &D,
     file: &D::File,
     mut from: &mut [IoSlice<'_>],
     mut offset: u64,
+    after: After,
 ) -> Result<(), Fault> {
     IoSlice::advance_slices(&mut from, 0);
     while !from.is_empty() {
         fp!("disk.write")?;
         let now = from.get(..from.len().min(SLICES)).unwrap_or_default();
-        let n = disk.write(file, now, offset)?;
+        let n = match after {
+            After::Done => disk.write_final(file, now, offset)?,
+            After::ReadBack => disk.write(file, now, offset)?,
+        };
         if n == 0 {
             // A disk that takes nothing and says nothing: an endless loop otherwise.
             return Err(Fault::Io);

@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::io::IoSlice;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ fn modes() -> Vec<SysMode> {
 }
 
 fn rig(content: &Content, dir: &TempDir, sys: SysMode, mode: Mode) -> Rig<RealDisk> {
-    let pool = Arc::new(FilePool::new(RealDisk::new(sys), 4));
+    let pool = Arc::new(FilePool::new(RealDisk::new(sys, 0), 4));
     Rig::new(content, pool, dir.path(), mode, limits())
 }
 
@@ -48,7 +49,7 @@ fn put(content: &Content, dir: &TempDir) {
 fn a_download_into_a_new_folder_is_byte_identical_and_leaves_nothing_else() {
     for sys in modes() {
         let (content, dir) = (several(), TempDir::new());
-        let pool = Arc::new(FilePool::new(RealDisk::new(sys), 2));
+        let pool = Arc::new(FilePool::new(RealDisk::new(sys, 0), 2));
         let mut rig = Rig::new(&content, pool.clone(), dir.path().join("new/folder"), DOWNLOAD, limits());
         rig.go(StoreInput::Open);
         rig.give_all();
@@ -87,7 +88,7 @@ fn a_folder_that_is_missing_is_a_code_for_whoever_does_not_download() {
     for sys in modes() {
         let (content, dir) = (several(), TempDir::new());
         for mode in [Mode::Seed, Mode::Verify] {
-            let pool = Arc::new(FilePool::new(RealDisk::new(sys), 2));
+            let pool = Arc::new(FilePool::new(RealDisk::new(sys, 0), 2));
             let mut rig = Rig::new(&content, pool, dir.path().join("none"), mode, limits());
             rig.go(StoreInput::Open);
             assert_eq!(rig.stopped(), Some(Code::StorageMissing));
@@ -161,7 +162,7 @@ fn row_18_names_that_lead_out_of_the_root_are_refused_below_the_sanitizer_too() 
         let dir = TempDir::new();
         fs::create_dir(dir.path().join("root")).unwrap();
         fs::write(dir.path().join("secret"), b"x").unwrap();
-        let disk = RealDisk::new(sys);
+        let disk = RealDisk::new(sys, 0);
         let root = disk.open_root(&dir.path().join("root"), false).unwrap();
         for path in [&["..", "secret"][..], &["../secret"], &["a", "..", "..", "secret"], &["/etc/passwd"]] {
             assert!(disk.open(&root, path, Access::Read).is_err(), "{sys:?} {path:?}");
@@ -173,10 +174,36 @@ fn row_18_names_that_lead_out_of_the_root_are_refused_below_the_sanitizer_too() 
 }
 
 #[test]
+fn what_is_written_past_the_page_cache_is_what_is_read_also_where_the_file_system_refuses() {
+    let bytes: Vec<u8> = (0..100_003u32).map(|n| (n * 7) as u8).collect();
+    // The memory file system is nothing but page cache, and says so.
+    for parent in [std::env::temp_dir(), "/dev/shm".into()] {
+        for (sys, limit) in modes().into_iter().flat_map(|sys| [(sys, 0), (sys, u64::MAX)]) {
+            let dir = parent.join(format!("bitlode-past-{}", std::process::id()));
+            let disk = RealDisk::new(sys, limit);
+            let root = disk.open_root(&dir, true).unwrap();
+            let file = disk.open(&root, &["f"], Access::Create).unwrap();
+            // Behind a hole, at an odd place, and again over the middle.
+            for (at, part) in [(50_001, 50_001..100_003), (0, 0..50_001), (30_000, 30_000..60_000)] {
+                let (mut at, mut rest): (u64, &[u8]) = (at, &bytes[part]);
+                while !rest.is_empty() {
+                    let (left, right) = rest.split_at(rest.len() / 2);
+                    let n = disk.write_final(&file, &[IoSlice::new(left), IoSlice::new(right)], at).unwrap();
+                    (at, rest) = (at + n as u64, &rest[n..]);
+                }
+            }
+            disk.sync(&file).unwrap();
+            assert_eq!(fs::read(dir.join("f")).unwrap(), bytes, "{parent:?} {sys:?} {limit}");
+            fs::remove_dir_all(&dir).unwrap();
+        }
+    }
+}
+
+#[test]
 fn row_78_the_real_disk_maps_what_it_meets() {
     for sys in modes() {
         let dir = TempDir::new();
-        let disk = RealDisk::new(sys);
+        let disk = RealDisk::new(sys, 0);
         let root = disk.open_root(&dir.path(), false).unwrap();
         let long = "n".repeat(300);
         assert_eq!(disk.open(&root, &[&long], Access::Create).err(), Some(Fault::Name), "{sys:?}");
@@ -205,7 +232,7 @@ fn row_78_no_permission_is_a_code() {
     if fs::write(dir.path().join("probe"), b"").is_ok() {
         // Root may write anywhere: a read-only file system is what stops it.
         let _ = fs::remove_file(dir.path().join("probe"));
-        let pool = Arc::new(FilePool::new(RealDisk::new(SysMode::Native), 2));
+        let pool = Arc::new(FilePool::new(RealDisk::new(SysMode::Native, 0), 2));
         let mut rig = Rig::new(&content, pool, "/proc/sys/kernel".into(), DOWNLOAD, limits());
         rig.go(StoreInput::Open);
         assert!(rig.stopped().is_some() && rig.checked().is_none(), "{:?}", rig.said);

@@ -14,7 +14,7 @@ use support::{Content, KIB, Rig, TempDir, limits};
 #[test]
 fn a_failpoint_fails_or_sleeps_until_it_is_taken_back() {
     let (content, dir) = (Content::new(32 * KIB, &[(&[], 64 * 1024)]), TempDir::new());
-    let pool = Arc::new(FilePool::new(RealDisk::new(SysMode::Native), 4));
+    let pool = Arc::new(FilePool::new(RealDisk::new(SysMode::Native, 0), 4));
     let mut rig = Rig::new(&content, pool, dir.path(), Mode::Download { overwrite: false }, limits());
     rig.go(StoreInput::Open);
     assert!(configure("disk.write=io,disk.sync=sleep:1"));

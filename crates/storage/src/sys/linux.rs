@@ -23,6 +23,13 @@ impl Root {
         Ok(Root(dir.into()))
     }
 
+    /// The numbers of its device and of the folder there.
+    pub(super) fn identity(&self) -> io::Result<(u64, u64)> {
+        use std::os::unix::fs::MetadataExt;
+        let meta = File::from(self.0.try_clone()?).metadata()?;
+        Ok((meta.dev(), meta.ino()))
+    }
+
     pub(super) fn stat(&self, path: &[&str]) -> io::Result<Stat> {
         let file = File::from(self.at(path, libc::O_PATH | libc::O_NOFOLLOW)?);
         file.metadata().map(|meta| portable::stat(&meta))
@@ -180,6 +187,19 @@ pub(super) fn write(file: &File, from: &[IoSlice<'_>], offset: u64) -> io::Resul
     let (count, at) = (count(from.len()), position(offset)?);
     // SAFETY: `IoSlice` has the layout of `iovec` (std); the slices live through the call, which only reads them.
     size(unsafe { libc::pwritev(file.as_raw_fd(), from.as_ptr().cast(), count, at) })
+}
+
+/// As [`write`], past the page cache: the kernel (6.14 and later) starts writing at once and forgets the pages when they are
+/// on the device. `None` when it, or this file system, cannot.
+pub(super) fn write_past(file: &File, from: &[IoSlice<'_>], offset: u64) -> io::Result<Option<usize>> {
+    let (count, at) = (count(from.len()), position(offset)?);
+    // SAFETY: as in `write`.
+    let n = unsafe { libc::pwritev2(file.as_raw_fd(), from.as_ptr().cast(), count, at, libc::RWF_DONTCACHE) };
+    match size(n) {
+        Ok(n) => Ok(Some(n)),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EINVAL | libc::ENOSYS)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Descriptors that this process may have open; `None` when the system does not tell.

@@ -7,12 +7,20 @@ mod errno;
 pub mod failpoint;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+mod meter;
 mod portable;
+#[cfg(target_os = "linux")]
+mod roots;
 
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
+#[cfg(target_os = "linux")]
+use std::time::Instant;
 
 use crate::disk::{Access, Disk, Fault, Stat};
 
@@ -34,10 +42,13 @@ impl SysMode {
 }
 
 /// The disk of this machine.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct RealDisk {
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     mode: SysMode,
+    /// Where writes leave the page cache alone, or may do so.
+    #[cfg(target_os = "linux")]
+    meter: meter::Meter,
 }
 
 /// An open root folder of [`RealDisk`].
@@ -47,7 +58,7 @@ pub struct Root(Kind);
 #[derive(Debug)]
 enum Kind {
     #[cfg(target_os = "linux")]
-    Native(linux::Root),
+    Native(std::sync::Arc<linux::Root>),
     Portable(portable::Root),
 }
 
@@ -58,12 +69,23 @@ pub struct OpenFile {
     /// Held over a write: the system lets one thread at a time write to a file, and the others burn their processor time
     /// while they wait for it. Here they sleep.
     writing: Mutex<()>,
+    /// Its file system has refused to write past the page cache.
+    #[cfg(target_os = "linux")]
+    cached_only: AtomicBool,
 }
 
 impl RealDisk {
-    /// The disk, used in this way.
-    pub fn new(mode: SysMode) -> RealDisk {
-        RealDisk { mode }
+    /// The disk, used in this way. While at least `past_cache` bytes a second are written, verified data leaves the page
+    /// cache alone where the system offers that: a fast download would push out what others have there, and pays more for
+    /// fresh pages than for anything else it does. Below, the cache is worth more, as new pieces are asked for soon.
+    pub fn new(mode: SysMode, past_cache: u64) -> RealDisk {
+        #[cfg(not(target_os = "linux"))]
+        let _ = past_cache;
+        RealDisk {
+            mode,
+            #[cfg(target_os = "linux")]
+            meter: meter::Meter::new(past_cache),
+        }
     }
 
     #[cfg(target_os = "linux")]
@@ -112,7 +134,7 @@ impl Disk for RealDisk {
         }
         #[cfg(target_os = "linux")]
         if self.native() {
-            return linux::Root::at_path(path).map(|root| Root(Kind::Native(root))).map_err(errno::fault);
+            return roots::open(path).map(|root| Root(Kind::Native(root))).map_err(errno::fault);
         }
         portable::Root::at_path(path).map(|root| Root(Kind::Portable(root))).map_err(errno::fault)
     }
@@ -127,7 +149,12 @@ impl Disk for RealDisk {
 
     fn open(&self, root: &Root, path: &[&str], access: Access) -> Result<OpenFile, Fault> {
         let file = on!(root, open(path, access)).map_err(errno::fault)?;
-        Ok(OpenFile { file, writing: Mutex::new(()) })
+        Ok(OpenFile {
+            file,
+            writing: Mutex::new(()),
+            #[cfg(target_os = "linux")]
+            cached_only: AtomicBool::new(false),
+        })
     }
 
     fn make_dir(&self, root: &Root, path: &[&str]) -> Result<bool, Fault> {
@@ -189,6 +216,20 @@ impl Disk for RealDisk {
             return retry(|| linux::write(&file.file, from, offset));
         }
         retry(|| portable::write(&file.file, from, offset))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn write_final(&self, file: &OpenFile, from: &[IoSlice<'_>], offset: u64) -> Result<usize, Fault> {
+        let bytes = from.iter().map(|slice| slice.len() as u64).sum();
+        if self.native() && self.meter.is_fast(Instant::now(), bytes) && !file.cached_only.load(Relaxed) {
+            let turn = file.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(n) = retry(|| linux::write_past(&file.file, from, offset))? {
+                return Ok(n);
+            }
+            drop(turn);
+            file.cached_only.store(true, Relaxed);
+        }
+        self.write(file, from, offset)
     }
 
     fn sync(&self, file: &OpenFile) -> Result<(), Fault> {
