@@ -21,7 +21,9 @@ export async function packCrates() {
   const exclude = unpacked.flatMap((name) => ['--exclude', name])
   const words = ['package', '--workspace', ...exclude, '--no-verify', '--allow-dirty', '--target-dir', folder]
   rmSync(join(folder, 'package'), { recursive: true, force: true })
-  await cargo(words)
+  // A workspace that was built has all it needs here; if not, cargo asks the registry.
+  const offline = await run('cargo', [...words, '--offline'], { quiet: true })
+  if (offline.code !== 0) await cargo(words)
   const packages = readdirSync(join(folder, 'package')).filter((name) => name.endsWith('.crate'))
   return new Map(packages.map((name) => [name.replace(/-\d[^-]*\.crate$/, ''), join(folder, 'package', name)]))
 }
