@@ -1,4 +1,5 @@
 import { createDiffieHellman } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
@@ -227,5 +228,62 @@ describe('Message Stream Encryption', () => {
     out.fill(0)
     cipher.apply(out)
     expect(digits(out)).toBe('30abbcc7c20b01609f23ee2d5f6bb7df')
+  })
+})
+
+// Data of other projects: it lies outside this one, and what is asserted without it stands above.
+const captures = `${process.env.BITLODE_VECTORS ?? '../shared/vectors'}/nb/wire`
+
+describe.skipIf(!existsSync(captures))('the vectors of Net::BitTorrent for encryption', () => {
+  const capture = (name: string): Record<string, string> => {
+    const text = readFileSync(`${captures}/${name}.json`, 'utf8')
+    // Private keys are longer than numbers are exact.
+    return JSON.parse(text.replace(/("X\w+": )(\d+)/g, '$1"$2"')) as Record<string, string>
+  }
+  const key = (number = '') => hex(BigInt(number).toString(16).padStart(40, '0'))
+
+  /** Feeds our initiator what a responder sent to its key; gives what stands behind the handshake, as it came. */
+  function replay(name: string, lengths: readonly number[]): { side: MseHandshake; rest: Uint8Array } {
+    const { X_initiator, infohash = '', rx = '' } = capture(name)
+    const side = MseHandshake.initiate({ infoHash: hex(infohash), provide: ['rc4'], privateKey: key(X_initiator) })
+    side.take()
+    let used = 0
+    for (const part of chunks(hex(rx), lengths)) {
+      if (side.established) break
+      used += side.push(part)
+      side.take()
+    }
+    return { side, rest: hex(rx).subarray(used) }
+  }
+
+  const rc4 = ['mse_rc4_IA', 'mse_rc4_noIA_1', 'mse_rc4_noIA_2', 'mse_rc4_noIA_3']
+
+  test.each(rc4)('%s: private keys give the public ones that were sent', (name) => {
+    const { X_initiator, Xb_responder, tx = '', rx = '' } = capture(name)
+    expect(digits(msePublicKey(key(X_initiator)))).toBe(tx.slice(0, 192))
+    expect(digits(msePublicKey(key(Xb_responder)))).toBe(rx.slice(0, 192))
+  })
+
+  test('what a responder sent is read, whatever the parts', () => {
+    for (const lengths of [[4096], [1], [7, 100, 3]]) {
+      const { side, rest } = replay('mse_rc4_IA', lengths)
+      expect(side.established?.method).toBe('rc4')
+      side.established?.read?.apply(rest)
+      expect(digits(rest.subarray(0, 20))).toBe('13426974546f7272656e742070726f746f636f6c')
+      expect(digits(rest.subarray(28, 48))).toBe(capture('mse_rc4_IA').infohash)
+    }
+  })
+
+  // That client sends its key and padding twice: the other three have more than 512 bytes before the constant.
+  test.each(rc4.slice(1))('%s: padding that is too long is refused', (name) => {
+    for (const lengths of [[4096], [1]]) expect(codeOf(() => replay(name, lengths))).toBe('ERR_MSE_SYNC')
+  })
+
+  test('mse_headeronly_run9: padding that is too long is refused', () => {
+    const { Xa, infohash = '', a_to_b = '', b_to_a = '' } = capture('mse_headeronly_run9')
+    expect(digits(msePublicKey(key(Xa)))).toBe(a_to_b.slice(0, 192))
+    const side = MseHandshake.initiate({ infoHash: hex(infohash), privateKey: key(Xa) })
+    side.take()
+    expect(codeOf(() => side.push(hex(b_to_a)))).toBe('ERR_MSE_SYNC')
   })
 })
