@@ -199,10 +199,17 @@ describe.skipIf(!existsSync(join(vectors, 'nb')))('the torrents of nb are not at
     for (const [uri, v2] of links) expect(parseMagnet(uri).infoHash).toEqual({ v1: null, v2 })
   })
 
-  const samples = { sample_one: 'ARTISTIC', sample_two: 'random_crap.txt', sample_three: 'random_crap.txt' }
-  test.each(Object.keys(samples))('%s: the pieces are those that were known before', async (stem) => {
+  // The third is exactly one piece, the border between the fourth's files lies inside a piece.
+  test.each([
+    ['sample_one', 1],
+    ['sample_two', 2],
+    ['sample_three', 1],
+    ['sample_four', 2],
+  ])('%s: its content has the pieces that were known before', async (stem, pieces) => {
     const torrent = await Torrent.open(join(folder, 'jmc', `${stem}.torrent`))
-    const pieces = readFileSync(join(folder, 'jmc', `${stem}.pieces`))
-    expect(Buffer.from(torrent.rawInfo ?? []).includes(pieces)).toBe(true)
+    const known = readFileSync(join(folder, 'jmc', `${stem}.pieces`))
+    expect(Buffer.from(torrent.rawInfo ?? []).includes(known)).toBe(true)
+    const path = torrent.name === stem ? join(folder, 'jmc') : join(folder, 'jmc', stem)
+    expect(await torrent.hashcheck({ path })).toMatchObject({ have: pieces, pieces })
   })
 })
