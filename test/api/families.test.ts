@@ -2,7 +2,7 @@ import { Duplex } from 'node:stream'
 import bencode from 'bencode'
 import { describe, expect, test } from 'vitest'
 import { TorrentError } from '../../ts/errors.ts'
-import { Announces, Line } from '../../ts/tracker/announces.ts'
+import { Announces, type Failure, Line } from '../../ts/tracker/announces.ts'
 import type { Family, Host } from '../../ts/tracker/host.ts'
 import { deferred } from '../../ts/wait.ts'
 import { Clock, hostOf, limits } from './host.ts'
@@ -43,7 +43,7 @@ function server(family: Family, peer: string, hear: (heard: Heard) => void): Dup
 /** A torrent with these trackers, each reached as `ways` says. */
 function swarm(families: readonly Family[], ways: (family: Family, host: string) => Way, ...urls: string[]) {
   const clock = new Clock()
-  const [heard, dials, peers, failures] = [[] as Heard[], [] as string[], [] as string[], [] as TorrentError[]]
+  const [heard, dials, peers, failures] = [[] as Heard[], [] as string[], [] as string[], [] as Failure[]]
   let changed = deferred<void>()
   const change = () => {
     changed.resolve()

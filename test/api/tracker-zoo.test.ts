@@ -5,8 +5,7 @@ import { type AddressInfo, createServer as createTcp, type Socket } from 'node:n
 import { gzipSync } from 'node:zlib'
 import bencode from 'bencode'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { TorrentError } from '../../ts/errors.ts'
-import { Announces, Line } from '../../ts/tracker/announces.ts'
+import { Announces, type Failure, Line } from '../../ts/tracker/announces.ts'
 import type { Trust } from '../../ts/tracker/query.ts'
 import type { AnnounceReply } from '../../ts/tracker/reply.ts'
 import { deferred } from '../../ts/wait.ts'
@@ -38,7 +37,7 @@ function bytes(answer: (socket: Socket) => void): Promise<number> {
 }
 
 interface Outcome {
-  readonly result: Promise<AnnounceReply | TorrentError>
+  readonly result: Promise<AnnounceReply | Failure>
   readonly dials: Dial[]
   readonly clock: Clock
   readonly peers: string[]
@@ -47,7 +46,7 @@ interface Outcome {
 
 function announce(url: string, options: { trust?: Trust; hashes?: number } = {}): Outcome {
   const [clock, dials, peers] = [new Clock(), [] as Dial[], [] as string[]]
-  const outcome = deferred<AnnounceReply | TorrentError>()
+  const outcome = deferred<AnnounceReply | Failure>()
   const announces = new Announces(hostOf(clock, dials), limits, new Line(limits.maxAnnounces), {
     infoHashes: Array.from({ length: options.hashes ?? 1 }, (_, at) => new Uint8Array(20).fill(at + 1)),
     tiers: [[{ url, trust: options.trust ?? 'none' }]],
@@ -65,7 +64,7 @@ function announce(url: string, options: { trust?: Trust; hashes?: number } = {})
   return { result: outcome.promise, dials, clock, peers, announces }
 }
 
-const codeOf = async ({ result }: Outcome) => ((await result) as TorrentError).code
+const codeOf = async ({ result }: Outcome) => ((await result) as Failure).code
 
 describe('an HTTP tracker', () => {
   test('is announced to, and its peers are taken', async () => {
@@ -94,7 +93,7 @@ describe('an HTTP tracker', () => {
     const refusing = await http((_, response) => {
       response.writeHead(400).end(bencode.encode({ 'failure reason': 'unregistered torrent' }))
     })
-    const failure = (await announce(`http://127.0.0.1:${refusing}/announce`).result) as TorrentError
+    const failure = (await announce(`http://127.0.0.1:${refusing}/announce`).result) as Failure
     expect([failure.code, failure.message]).toEqual(['ERR_TRACKER_FAILURE', 'unregistered torrent'])
   })
 
@@ -234,7 +233,7 @@ describe('a hostile HTTP tracker', () => {
     const html = await http((_, response) => response.end('<html><script>alert(1)</script></html>'))
     expect(await codeOf(announce(`http://127.0.0.1:${html}/announce`))).toBe('ERR_TRACKER_INVALID')
     const missing = await http((_, response) => response.writeHead(404).end('<h1>Not found</h1>'))
-    const failure = (await announce(`http://127.0.0.1:${missing}/announce`).result) as TorrentError
+    const failure = (await announce(`http://127.0.0.1:${missing}/announce`).result) as Failure
     expect([failure.code, failure.message.includes('404')]).toEqual(['ERR_TRACKER_INVALID', true])
     const reset = await bytes((socket) => socket.resetAndDestroy())
     expect(await codeOf(announce(`http://127.0.0.1:${reset}/announce`))).toBe('ERR_TRACKER_UNREACHABLE')
@@ -250,7 +249,7 @@ describe('a hostile HTTP tracker', () => {
         response.end(good)
       }) as unknown as Server,
     )
-    const failure = (await announce(`https://127.0.0.1:${port}/announce`).result) as TorrentError
+    const failure = (await announce(`https://127.0.0.1:${port}/announce`).result) as Failure
     expect(failure.code).toBe('ERR_TRACKER_UNREACHABLE')
     expect(failure.message).toMatch(/self[- ]signed/)
     expect(requests).toBe(0)
