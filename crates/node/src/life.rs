@@ -1,5 +1,6 @@
 //! A torrent from its addition to its removal.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bitlode_base::{Bitfield, Code, Coded, Time};
@@ -250,6 +251,10 @@ impl Shard {
             self.fact(Fact::Removed { torrent: t.id });
             self.torrents.forget(t);
         } else {
+            if t.peers.is_empty() {
+                // Most torrents have nothing to do for hours: their queues need no room meanwhile.
+                t.feeds = VecDeque::new();
+            }
             self.torrents.put(t);
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bitlode_base::{BLOCK_LEN, BlockRef, PieceIndex, Time};
 
+use crate::dwindling::Watched;
 use crate::event::{Output, Reason, SwarmEvent};
 #[cfg(feature = "planted-bugs")]
 use crate::input::Bug;
@@ -334,16 +335,36 @@ impl Swarm {
         self.event(SwarmEvent::PieceDone { piece });
         self.send_have(piece);
         if useful {
-            let having = self.peers.values_mut().filter(|peer| peer.has(piece));
-            let done: Vec<PeerKey> = having
-                .filter_map(|peer| {
-                    peer.useful = peer.useful.saturating_sub(1);
-                    (peer.useful == 0).then_some(peer.key)
-                })
-                .collect();
-            done.into_iter().for_each(|key| self.update_interest(now, key));
+            self.look_at_dwindling(now);
         }
         self.check_complete(now);
+    }
+
+    /// Counts those peers again of whose pieces the last useful one may have come.
+    fn look_at_dwindling(&mut self, now: Time) {
+        let mut done = Vec::new();
+        while let Some(picker) = &self.picker
+            && let Some(key) = self.dwindling.due(picker.gained())
+        {
+            let Some(peer) = self.peers.get_mut(&key) else { continue };
+            peer.watched = Watched::default();
+            if peer.runs_out_at() <= picker.gained() {
+                peer.count(picker);
+            }
+            match peer.useful {
+                0 => done.push(key),
+                _ => self.dwindling.watch(peer),
+            }
+        }
+        done.sort_unstable();
+        done.into_iter().for_each(|key| self.update_interest(now, key));
+        debug_assert!(
+            self.picker.iter().all(|picker| self
+                .peers
+                .values()
+                .all(|peer| { peer.field().is_none_or(|field| (picker.count(field).0 > 0) == (peer.useful > 0)) })),
+            "whoever has run out is known"
+        );
     }
 
     pub(crate) fn on_failed(&mut self, now: Time, piece: PieceIndex) {

@@ -13,6 +13,7 @@
 //! | `choker.rs` | who may download from us |
 //! | `ban.rs` | who sent wrong data |
 //! | `candidates.rs` | who to call next |
+//! | `dwindling.rs` | peers that may have run out of what we want |
 //! | `metadata.rs` | fetching and serving the info dictionary (BEP 9) |
 //! | `news.rs` | pieces that peers have still to be told of |
 //! | `peer.rs` | one connected peer |
@@ -22,6 +23,7 @@ mod ban;
 mod candidates;
 mod choker;
 mod download;
+mod dwindling;
 mod event;
 mod exchange;
 mod input;

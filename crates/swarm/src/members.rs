@@ -149,6 +149,7 @@ impl Swarm {
         picker.set_urgent(&self.urgent_early, self.limits.urgent);
         self.complete = false;
         for peer in self.peers.values_mut() {
+            self.dwindling.forget(peer);
             peer.count(&picker);
             peer.current = None;
             peer.field().into_iter().for_each(|field| picker.add_peer(field));
@@ -245,6 +246,9 @@ impl Swarm {
     /// Wants what the peer has, or no longer.
     pub(crate) fn update_interest(&mut self, now: Time, key: PeerKey) {
         self.recount(key);
+        if let Some(peer) = self.peers.get_mut(&key) {
+            self.dwindling.watch(peer);
+        }
         let live = self.picker.is_some() && self.running;
         let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.announced || !peer.fast) else { return };
         let wants = peer.useful > 0 && (live || peer.am_interested);
@@ -323,10 +327,13 @@ impl Swarm {
     /// A peer is gone: what it was asked for is free, what it asked for is void.
     pub(crate) fn remove(&mut self, now: Time, key: PeerKey) {
         self.give_up_all(key);
-        let Some(peer) = self.peers.remove(&key) else { return };
+        let Some(mut peer) = self.peers.remove(&key) else { return };
+        self.dwindling.forget(&mut peer);
         self.reserved = self.reserved.saturating_sub(peer.reserved);
+        // Most peers leave nothing that another one could use.
+        self.pump_due |= peer.reserved > 0;
         if let Some(picker) = &mut self.picker {
-            picker.disown(key);
+            self.pump_due |= picker.disown(key);
             peer.field().into_iter().for_each(|field| picker.remove_peer(field));
         }
         self.standings.remove(peer.counted);
@@ -343,6 +350,5 @@ impl Swarm {
         if peer.interested && !peer.am_choking {
             self.fill_slot(now);
         }
-        self.pump_due = true;
     }
 }

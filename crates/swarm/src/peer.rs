@@ -8,6 +8,7 @@ use bitlode_hash::Which;
 use bitlode_wire::Reserved;
 
 use crate::ban::Trust;
+use crate::dwindling::Watched;
 use crate::event::{PeerSnapshot, Reason};
 use crate::input::{Limits, PeerKey};
 use crate::metadata::Served;
@@ -74,8 +75,12 @@ pub(crate) struct Peer {
     /// It sent a HAVE, REQUEST or its pieces: naming them (again) is too late.
     pub(crate) late: bool,
     pub(crate) haves: u64,
-    /// Pieces of it that we want and do not have, and those of them that nobody has begun.
+    /// Pieces of it that we wanted and did not have when so many had been gained; none now is none then.
     pub(crate) useful: u32,
+    pub(crate) useful_at: u64,
+    /// When the swarm looks whether any is left.
+    pub(crate) watched: Watched,
+    /// Those that nobody has begun.
     pub(crate) fresh: u32,
     /// The number of relistings at which `fresh` was right; `None` when it has to be counted anew.
     pub(crate) fresh_at: Option<u64>,
@@ -168,6 +173,8 @@ impl Peer {
             late: false,
             haves: 0,
             useful: 0,
+            useful_at: 0,
+            watched: Watched::default(),
             fresh: 0,
             fresh_at: None,
             announced: false,
@@ -233,6 +240,7 @@ impl Peer {
     pub(crate) fn count(&mut self, picker: &Picker) {
         if let Has::Known(field) = &self.has {
             (self.useful, self.fresh) = picker.count(field);
+            self.useful_at = picker.gained();
             self.fresh_at = Some(picker.relistings());
         }
     }
@@ -250,12 +258,20 @@ impl Peer {
 
     /// It got a piece, which is in its field already.
     pub(crate) fn got(&mut self, piece: PieceIndex, picker: &Picker) {
+        if self.useful == 0 {
+            self.useful_at = picker.gained();
+        }
         self.useful = self.useful.saturating_add(u32::from(picker.is_useful(piece)));
         if self.fresh_at.is_some_and(|at| at == picker.relistings()) {
             self.fresh = self.fresh.saturating_add(u32::from(picker.is_listed(piece)));
         } else {
             self.fresh_at = None;
         }
+    }
+
+    /// How many pieces must be gained until nothing of it can be of use, if it gets no further ones.
+    pub(crate) fn runs_out_at(&self) -> u64 {
+        self.useful_at.saturating_add(u64::from(self.useful))
     }
 
     /// What it is to be counted as now.

@@ -8,21 +8,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitlode_base::{Bitfield, BlockRef, Choice, PieceIndex, Time};
+use bitlode_base::{Bitfield, BlockRef, PieceIndex, Time};
 use bitlode_metainfo::Info;
 
 use crate::input::PeerKey;
 use crate::rarity::Rarity;
 pub(crate) use stripes::Stripes;
 
-/// Blocks that a helper takes in one run from the end of another peer's piece.
-const HELP_RUN: u32 = 16;
-/// Partial pieces beyond the wished number that peers may begin who can use none of the others.
-const SPARE: usize = 4;
-/// Relisted pieces that are remembered one by one.
-const RELISTED: usize = 64;
 /// How long a piece that must come from one peer waits for that peer alone.
 const ALONE: Duration = Duration::from_secs(30);
+/// Relisted pieces that are remembered one by one.
+const RELISTED: usize = 64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Block {
@@ -112,6 +108,8 @@ pub(crate) struct Picker {
     /// listed pieces can be brought in line when it is needed, which for most peers is never.
     relisted: VecDeque<(PieceIndex, bool)>,
     relistings: u64,
+    /// Useful pieces that were verified, ever: no peer can have lost more of use than came since it was counted.
+    gained: u64,
 }
 
 impl Picker {
@@ -136,6 +134,7 @@ impl Picker {
             urgent: Vec::new(),
             relisted: VecDeque::new(),
             relistings: 0,
+            gained: 0,
         };
         for piece in 0..pieces {
             picker.relist(PieceIndex(piece));
@@ -184,6 +183,11 @@ impl Picker {
         let useful = has.as_bytes().iter().zip(ours).map(|(has, ours)| (has & ours).count_ones()).sum();
         let listed = has.as_bytes().iter().zip(self.rarity.listed().as_bytes());
         (useful, listed.map(|(has, listed)| (has & listed).count_ones()).sum())
+    }
+
+    /// Useful pieces that were verified since this picker was made.
+    pub(crate) fn gained(&self) -> u64 {
+        self.gained
     }
 
     /// Pieces that left the list or came to it, ever.
@@ -256,48 +260,6 @@ impl Picker {
 
     pub(crate) fn set_urgent(&mut self, pieces: &[PieceIndex], max: usize) {
         self.urgent = pieces.iter().copied().filter(|piece| self.is_useful(*piece)).take(max).collect();
-    }
-
-    /// Appends blocks to ask of this peer.
-    pub(crate) fn pick(
-        &mut self,
-        now: Time,
-        asker: Asker<'_>,
-        want: Want,
-        choice: &mut Choice,
-        out: &mut Vec<BlockRef>,
-    ) {
-        let start = out.len();
-        let full = start.saturating_add(want.max as usize);
-        let mut before = usize::MAX;
-        while out.len() < full && out.len() != before {
-            before = out.len();
-            let want = Want { idle: want.idle && before == start, ..want };
-            let room = full - before;
-            if let Some(piece) = self.pick_urgent(now, &asker) {
-                self.take_front(now, piece, &asker, room, out);
-            } else if let Some((piece, run)) = self.pick_stripe(now, &asker, (want.stripes, want.random), choice) {
-                *asker.current = Some(piece);
-                self.take_front(now, piece, &asker, room.min(run), out);
-            } else if let Some(piece) = asker.current.filter(|piece| self.may_take(now, *piece, &asker)) {
-                self.take_front(now, piece, &asker, room, out);
-            } else if let Some(piece) = self.pick_own(now, &asker) {
-                *asker.current = Some(piece);
-                self.take_front(now, piece, &asker, room, out);
-            } else if let Some(piece) = self.pick_unowned(now, &asker).or_else(|| self.begin(now, &asker, want, choice))
-            {
-                *asker.current = Some(piece);
-                self.own(now, piece, &asker);
-                self.take_front(now, piece, &asker, room, out);
-            } else if let Some(piece) = self.pick_help(now, &asker) {
-                self.take_back(piece, &asker, room, out);
-            } else if let Some(piece) = self.begin_beyond(now, &asker, want, choice) {
-                *asker.current = Some(piece);
-                self.take_front(now, piece, &asker, room, out);
-            } else {
-                return;
-            }
-        }
     }
 
     /// Whether every block that is wanted is asked for or held.
@@ -389,12 +351,15 @@ impl Picker {
     }
 
     /// This peer owns nothing any more: it left, chokes us or is silent.
-    pub(crate) fn disown(&mut self, key: PeerKey) {
+    pub(crate) fn disown(&mut self, key: PeerKey) -> bool {
+        let mut owned = false;
         for piece in &self.partial {
             if let Some(open) = self.open.get_mut(piece).filter(|open| open.owner == Some(key)) {
                 open.owner = None;
+                owned = true;
             }
         }
+        owned
     }
 
     /// Storage dropped a block that was held.
@@ -410,6 +375,7 @@ impl Picker {
 
     /// The piece is had. Gives who sent its blocks and who still has requests open for it.
     pub(crate) fn verified(&mut self, piece: PieceIndex) -> (Vec<PeerKey>, Vec<(PeerKey, BlockRef)>) {
+        self.gained += u64::from(self.is_useful(piece));
         if self.had.set(piece) && self.wanted.has(piece) {
             self.wanted_had = self.wanted_had.saturating_add(1);
         }
@@ -484,91 +450,6 @@ impl Picker {
         }
     }
 
-    fn may_take(&self, now: Time, piece: PieceIndex, asker: &Asker<'_>) -> bool {
-        let Some(open) = self.open.get(&piece) else { return false };
-        let owned_by_other = open.owner.is_some_and(|owner| owner != asker.key);
-        self.partial.contains(&piece)
-            && asker.has.has(piece)
-            && !avoided(asker, piece)
-            && !(owned_by_other && open.alone.is_some_and(|until| now < until))
-    }
-
-    fn pick_urgent(&mut self, now: Time, asker: &Asker<'_>) -> Option<PieceIndex> {
-        if self.urgent.is_empty() || asker.parole {
-            return None;
-        }
-        let fits = |piece: &PieceIndex| {
-            self.may_take(now, *piece, asker)
-                || (self.is_listed(*piece) && asker.has.has(*piece) && !avoided(asker, *piece))
-        };
-        let piece = self.urgent.iter().copied().find(fits)?;
-        if self.is_listed(piece) {
-            self.open_piece(piece);
-            self.own(now, piece, asker);
-        }
-        Some(piece)
-    }
-
-    /// A partial piece that nobody fetches. On parole only one that is clean, while there are others to begin.
-    fn pick_unowned(&self, now: Time, asker: &Asker<'_>) -> Option<PieceIndex> {
-        self.partial.iter().copied().find(|piece| {
-            let Some(open) = self.open.get(piece) else { return false };
-            let clean = open.free == open.missing && open.senders_none();
-            open.owner.is_none() && (!asker.parole || clean || asker.fresh == 0) && self.may_take(now, *piece, asker)
-        })
-    }
-
-    /// The partial piece with most left to fetch, to help its owner.
-    fn pick_help(&self, now: Time, asker: &Asker<'_>) -> Option<PieceIndex> {
-        if asker.parole && asker.fresh > 0 {
-            return None;
-        }
-        let fits = |piece: &&PieceIndex| self.may_take(now, **piece, asker);
-        let left = |piece: &PieceIndex| self.open.get(piece).map_or(0, |open| open.free);
-        self.partial.iter().filter(fits).max_by_key(|piece| left(piece)).copied()
-    }
-
-    fn begin(&mut self, now: Time, asker: &Asker<'_>, want: Want, choice: &mut Choice) -> Option<PieceIndex> {
-        let full = || self.partial.len() >= want.wish && self.plain().count() >= want.wish;
-        if asker.fresh == 0 || full() {
-            return None;
-        }
-        self.begin_any(now, asker, want.random, choice)
-    }
-
-    /// Nothing partial is of use to this peer. Pieces that nobody else can give do not count.
-    fn begin_beyond(&mut self, now: Time, asker: &Asker<'_>, want: Want, choice: &mut Choice) -> Option<PieceIndex> {
-        let alive = |piece: &&PieceIndex| self.seeds > 0 || self.rarity.peers(piece.0) > 0;
-        let full = || self.plain().filter(alive).count() >= want.wish.saturating_mul(SPARE);
-        if asker.fresh == 0 || (!want.idle && full()) {
-            return None;
-        }
-        self.begin_any(now, asker, want.random, choice)
-    }
-
-    fn begin_any(&mut self, now: Time, asker: &Asker<'_>, random: bool, choice: &mut Choice) -> Option<PieceIndex> {
-        let (has, fresh) = (asker.has, asker.fresh);
-        let fits = |piece: u32| !avoided(asker, PieceIndex(piece));
-        let piece = match random {
-            true => self.rarity.random(choice, has, fresh, fits),
-            false => self.rarity.rarest(choice, has, fresh, fits),
-        }?;
-        let piece = PieceIndex(piece);
-        self.open_piece(piece);
-        self.own(now, piece, asker);
-        Some(piece)
-    }
-
-    fn own(&mut self, now: Time, piece: PieceIndex, asker: &Asker<'_>) {
-        if let Some(open) = self.open.get_mut(&piece) {
-            open.owner = Some(asker.key);
-            open.striped = false;
-            if asker.parole || open.alone.is_some() {
-                open.alone = Some(now + ALONE);
-            }
-        }
-    }
-
     fn open_piece(&mut self, piece: PieceIndex) {
         let mut blocks = vec![Block::Free; self.info.layout.blocks_in(piece) as usize];
         let mut count = blocks.len() as u32;
@@ -585,55 +466,6 @@ impl Picker {
         self.relist(piece);
         if count > 0 {
             self.partial.insert(piece);
-        }
-    }
-
-    fn take_front(&mut self, now: Time, piece: PieceIndex, asker: &Asker<'_>, room: usize, out: &mut Vec<BlockRef>) {
-        let Some(open) = self.open.get_mut(&piece) else { return };
-        if open.owner.is_none() {
-            open.owner = Some(asker.key);
-            open.alone = open.alone.map(|_| now + ALONE);
-        }
-        let mut at = open.front;
-        let mut taken = 0;
-        while let Some(block) = open.blocks.get_mut(at) {
-            if *block == Block::Free {
-                if taken == room {
-                    break;
-                }
-                *block = Block::Asked(asker.key);
-                taken += 1;
-                out.push(self.info.layout.block(piece, at as u32));
-            }
-            at += 1;
-        }
-        open.front = at;
-        open.free = open.free.saturating_sub(taken as u32);
-        if open.free == 0 {
-            self.partial.remove(&piece);
-        }
-    }
-
-    /// Takes a run from the end, in order, so that the owner keeps its own run.
-    fn take_back(&mut self, piece: PieceIndex, asker: &Asker<'_>, room: usize, out: &mut Vec<BlockRef>) {
-        let Some(open) = self.open.get_mut(&piece) else { return };
-        let mut at = open.back;
-        let most = room.min(HELP_RUN as usize);
-        let begin = out.len();
-        while at > open.front && out.len() - begin < most {
-            at -= 1;
-            if let Some(block) = open.blocks.get_mut(at).filter(|block| **block == Block::Free) {
-                *block = Block::Asked(asker.key);
-                out.push(self.info.layout.block(piece, at as u32));
-            }
-        }
-        open.back = at;
-        open.free = open.free.saturating_sub((out.len() - begin) as u32);
-        if let Some(run) = out.get_mut(begin..) {
-            run.reverse();
-        }
-        if open.free == 0 {
-            self.partial.remove(&piece);
         }
     }
 }
@@ -653,10 +485,7 @@ impl Open {
     }
 }
 
-fn avoided(asker: &Asker<'_>, piece: PieceIndex) -> bool {
-    asker.avoid.iter().any(|(avoid, _)| *avoid == piece)
-}
-
+mod choose;
 mod stripes;
 #[cfg(test)]
 mod tests;

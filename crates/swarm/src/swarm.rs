@@ -11,6 +11,7 @@ use bitlode_metainfo::Info;
 
 use crate::ban::Tainted;
 use crate::candidates::Candidates;
+use crate::dwindling::Dwindling;
 use crate::event::{Output, PeerSnapshot, SwarmEvent, SwarmStats};
 #[cfg(feature = "planted-bugs")]
 use crate::input::Bug;
@@ -81,6 +82,7 @@ pub struct Swarm {
     pub(crate) used: usize,
     /// How many peers stand how.
     pub(crate) standings: Standings,
+    pub(crate) dwindling: Dwindling,
     pub(crate) next_rechoke: Time,
     pub(crate) next_tick: Time,
 
@@ -164,6 +166,7 @@ impl Swarm {
             unchoked: 0,
             used: 0,
             standings: Standings::default(),
+            dwindling: Dwindling::default(),
             next_rechoke: Time::NEVER,
             next_tick: Time::NEVER,
             down: Rate::new(now),
@@ -228,6 +231,10 @@ impl Swarm {
     pub fn poll(&mut self) -> Option<Output> {
         if let Some(output) = self.out.pop_front() {
             return Some(output);
+        }
+        if self.peers.is_empty() {
+            // Most swarms have no peers and nothing to say for hours: their queue needs no room meanwhile.
+            self.out = VecDeque::new();
         }
         std::mem::take(&mut self.open_drain).then(|| {
             let (at, why) = self.next_wake();

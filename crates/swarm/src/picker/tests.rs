@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bitlode_base::Choice;
+
 use super::*;
 
 #[derive(Debug, Default)]
