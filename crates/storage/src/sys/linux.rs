@@ -12,6 +12,8 @@ use crate::disk::{Access, Stat};
 
 /// Set once the kernel (before 5.6, or behind a filter) has refused `openat2`.
 static NO_OPENAT2: AtomicBool = AtomicBool::new(false);
+/// Set once the kernel has refused `cachestat`.
+static NO_CACHESTAT: AtomicBool = AtomicBool::new(false);
 
 #[derive(Debug)]
 pub(super) struct Root(OwnedFd);
@@ -183,6 +185,42 @@ pub(super) fn read_cached(file: &File, into: &mut [IoSliceMut<'_>], offset: u64)
     }
 }
 
+/// Whether the page cache holds every page of a range, as far as the file goes; `None` when the kernel (before 6.5) or the
+/// file system does not tell, or not to us.
+pub(super) fn is_cached(file: &File, offset: u64, len: u64) -> Option<bool> {
+    /// `cachestat`, the same number on every architecture that Linux counts alike.
+    const CACHESTAT: libc::c_long = 451;
+    #[repr(C)]
+    #[derive(Default)]
+    struct Counts {
+        cached: u64,
+        dirty: u64,
+        writeback: u64,
+        evicted: u64,
+        recently_evicted: u64,
+    }
+    if NO_CACHESTAT.load(Relaxed) {
+        return None;
+    }
+    let end = offset.saturating_add(len).min(file.metadata().ok()?.len());
+    if end <= offset {
+        return Some(true);
+    }
+    // SAFETY: the call takes a number and touches no memory of ours.
+    let page = u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).ok().filter(|page| *page > 0)?;
+    let (range, mut counts) = ([offset, end - offset], Counts::default());
+    // SAFETY: `range` is a `cachestat_range` (offset and length, 64 bits each), `counts` has the layout of `cachestat`; both
+    // live through the call, which reads the one and fills the other.
+    let failed = unsafe { libc::syscall(CACHESTAT, file.as_raw_fd(), range.as_ptr(), &raw mut counts, 0) };
+    if failed != 0 {
+        if io::Error::last_os_error().raw_os_error() == Some(libc::ENOSYS) {
+            NO_CACHESTAT.store(true, Relaxed);
+        }
+        return None;
+    }
+    Some(counts.cached >= end.div_ceil(page) - offset / page)
+}
+
 pub(super) fn write(file: &File, from: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
     let (count, at) = (count(from.len()), position(offset)?);
     // SAFETY: `IoSlice` has the layout of `iovec` (std); the slices live through the call, which only reads them.
@@ -230,6 +268,35 @@ fn check(result: i32) -> io::Result<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_read_that_would_have_to_wait_sends_for_nothing() {
+        use crate::disk::{Disk, Kind};
+        use crate::sys::{RealDisk, SysMode};
+        // Not below /tmp, which may lie in memory.
+        let dir = std::path::Path::new("/var/tmp").join(format!("bitlode-cold-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join("file"), vec![7; 4 << 20]).unwrap();
+        let disk = RealDisk::new(SysMode::Native, u64::MAX);
+        let root = disk.open_root(&dir, false).unwrap();
+        assert_eq!(disk.stat(&root, &["file"]).unwrap().map(|stat| stat.kind), Some(Kind::File));
+        let file = disk.open(&root, &["file"], Access::Read).unwrap();
+        let plain = File::open(dir.join("file")).unwrap();
+        let mut buffer = vec![0; 65_536];
+        let mut cached = |offset| disk.read_cached(&file, &mut [IoSliceMut::new(&mut buffer)], offset).unwrap();
+        plain.sync_all().unwrap();
+        // SAFETY: the call takes an open descriptor and numbers.
+        unsafe { libc::posix_fadvise(plain.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+        // A file system in memory, or a kernel that does not tell, has no such reads.
+        if is_cached(&plain, 0, 65_536) == Some(false) {
+            (0..100).for_each(|_| assert_eq!(cached(0), None));
+            assert_eq!(is_cached(&plain, 0, 65_536), Some(false));
+            std::fs::read(dir.join("file")).unwrap();
+            assert!((0..100).any(|_| cached(0) == Some(65_536)));
+        }
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
 
     #[test]
     fn row_18_kernels_without_openat2_refuse_links_as_well() {

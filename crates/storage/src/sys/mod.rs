@@ -12,6 +12,8 @@ mod meter;
 mod portable;
 #[cfg(target_os = "linux")]
 mod roots;
+#[cfg(target_os = "linux")]
+mod warm;
 
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -72,6 +74,10 @@ pub struct OpenFile {
     /// Its file system has refused to write past the page cache.
     #[cfg(target_os = "linux")]
     cached_only: AtomicBool,
+    /// What of it may be read without waiting. A file that we write is asked about read by read: what it lacks are pieces
+    /// that nobody has yet, and nothing was read ahead of them.
+    #[cfg(target_os = "linux")]
+    warm: Option<warm::Warm>,
 }
 
 impl RealDisk {
@@ -149,11 +155,15 @@ impl Disk for RealDisk {
 
     fn open(&self, root: &Root, path: &[&str], access: Access) -> Result<OpenFile, Fault> {
         let file = on!(root, open(path, access)).map_err(errno::fault)?;
+        #[cfg(target_os = "linux")]
+        let warm = (access == Access::Read).then(warm::Warm::default);
         Ok(OpenFile {
             file,
             writing: Mutex::new(()),
             #[cfg(target_os = "linux")]
             cached_only: AtomicBool::new(false),
+            #[cfg(target_os = "linux")]
+            warm,
         })
     }
 
@@ -200,10 +210,21 @@ impl Disk for RealDisk {
     fn read_cached(&self, file: &OpenFile, into: &mut [IoSliceMut<'_>], offset: u64) -> Result<Option<usize>, Fault> {
         #[cfg(target_os = "linux")]
         if self.native() {
-            return match retry(|| linux::read_cached(&file.file, into, offset)) {
-                Ok(n) => Ok(n),
-                Err(fault) => Err(fault),
+            let len = into.iter().map(|slice| slice.len() as u64).sum();
+            // Where the system does not tell, it is tried.
+            let whole = |offset, len| linux::is_cached(&file.file, offset, len) != Some(false);
+            let covered = match &file.warm {
+                Some(warm) => warm.covers(offset, len, whole),
+                None => whole(offset, len),
             };
+            if !covered {
+                return Ok(None);
+            }
+            let read = retry(|| linux::read_cached(&file.file, into, offset))?;
+            if let (Some(warm), true) = (&file.warm, read.is_none_or(|count| (count as u64) < len)) {
+                warm.forget();
+            }
+            return Ok(read);
         }
         let _ = (file, into, offset);
         Ok(None)
