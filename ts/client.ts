@@ -76,6 +76,11 @@ export interface ShardLoad {
   readonly busy: number
   /** The longest turn between two waits, microseconds. */
   readonly longestTurn: number
+  /**
+   * The longest turn without the time in which the processor was given to others, microseconds: the CPU time of a turn that
+   * never slept, the whole of one that waited for something. Where the system does not tell, `longestTurn`.
+   */
+  readonly longestOwnTurn: number
   /** CPU time of its thread, microseconds; 0 where the system does not tell. */
   readonly cpu: number
 }
@@ -204,9 +209,10 @@ export class Client extends Emitter<ClientEvents> {
   /** What each network thread has done so far. */
   loads(): readonly ShardLoad[] {
     const numbers = this.#engine.shardLoads()
-    return Array.from({ length: numbers.length / 4 }, (_, shard) => {
-      const [torrents = 0, busy = 0, longestTurn = 0, cpu = 0] = numbers.subarray(4 * shard, 4 * shard + 4)
-      return { torrents, busy, longestTurn, cpu }
+    return Array.from({ length: numbers.length / 5 }, (_, shard) => {
+      const five = numbers.subarray(5 * shard, 5 * shard + 5)
+      const [torrents = 0, busy = 0, longestTurn = 0, longestOwnTurn = 0, cpu = 0] = five
+      return { torrents, busy, longestTurn, longestOwnTurn, cpu }
     })
   }
 

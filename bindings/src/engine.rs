@@ -245,13 +245,14 @@ impl Engine {
         guard("engine.peerId", || Ok(ByteCopy(self.held.core()?.peer_id().to_vec())))
     }
 
-    /// For each shard: torrents, busy microseconds, the longest turn's microseconds, CPU microseconds.
+    /// For each shard: torrents, then microseconds: busy, the longest turn, the longest without others, CPU.
     #[napi(catch_unwind, ts_return_type = "Float64Array")]
     pub fn shard_loads(&self) -> Result<FloatCopy> {
         guard("engine.shardLoads", || {
             let loads = self.held.core()?.shard_loads();
             let numbers = |load: &bitlode::api::ShardLoad| {
-                [load.torrents as f64, load.busy_us as f64, load.longest_turn_us as f64, load.cpu_us as f64]
+                let (turn, own) = (load.longest_turn_us as f64, load.longest_own_turn_us as f64);
+                [load.torrents as f64, load.busy_us as f64, turn, own, load.cpu_us as f64]
             };
             Ok(FloatCopy(loads.iter().flat_map(numbers).collect()))
         })

@@ -61,14 +61,18 @@ try {
     ])
     await down.event('done')
     const times = (read(base) - before) / bytes
-    const longest = Math.max(...client.loads().map((load) => load.longestTurn)) / 1000
+    const [longest, own] = ['longestTurn', 'longestOwnTurn'].map(
+      (name) => Math.max(...client.loads().map((load) => load[name])) / 1000,
+    )
     await down.ended
     await client.close()
     process.stdout.write(
-      `${values.size} MiB seeded from a cold disk: ${times.toFixed(4)} × its bytes read, longest turn ${longest.toFixed(1)} ms\n`,
+      `${values.size} MiB seeded from a cold disk: ${times.toFixed(4)} × its bytes read, longest turn ${own.toFixed(1)} ms of its own, ${longest.toFixed(1)} ms with what others had the processor\n`,
     )
     score.check(times > 0.98 && times < 1.02, `each byte is read once, not ${times.toFixed(4)} times`)
-    score.check(longest <= 20, `the longest turn is at most 20 ms, not ${longest.toFixed(1)}`)
+    // Not the time in which other threads, the leech's for instance, or other machines had the processor: no reactor can
+    // help that. A turn that slept, for a disk or a lock, counts whole.
+    score.check(own <= 20, `the longest turn is at most 20 ms, not ${own.toFixed(1)}`)
   }
 } finally {
   rmSync(base, { recursive: true, force: true })

@@ -369,6 +369,7 @@ impl Engine {
             torrents: u32::try_from(load.torrents.load(Relaxed)).unwrap_or(u32::MAX),
             busy_us: load.busy_us.load(Relaxed),
             longest_turn_us: load.longest_turn_us.load(Relaxed),
+            longest_own_turn_us: load.longest_own_turn_us.load(Relaxed),
             cpu_us: load.cpu_us.load(Relaxed),
         };
         self.shared.loads.iter().map(read).collect()

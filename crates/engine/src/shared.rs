@@ -84,6 +84,7 @@ pub(crate) struct Load {
     pub(crate) torrents: AtomicU64,
     pub(crate) busy_us: AtomicU64,
     pub(crate) longest_turn_us: AtomicU64,
+    pub(crate) longest_own_turn_us: AtomicU64,
     pub(crate) cpu_us: AtomicU64,
 }
 

@@ -22,6 +22,7 @@ use crate::api::{Failure, RequestId, StreamId};
 use crate::control::Leaving;
 use crate::inbox::Inbox;
 use crate::shared::{Letter, Load, Shared};
+use crate::sys::Sys;
 use crate::workers::{Hears, Pace, Piece};
 use sockets::{Backoff, Numbers, Role, Sockets, WAKER};
 use streams::Connecting;
@@ -63,6 +64,30 @@ pub(crate) struct Shard {
     stopped: bool,
     busy_us: u64,
     longest_turn_us: u64,
+    /// The longest turn without the time in which others had the processor.
+    longest_own_turn_us: u64,
+}
+
+/// What is to be known of a turn at its end.
+struct Turn {
+    began: Time,
+    cpu_us: u64,
+    sleeps: Option<u64>,
+}
+
+impl Turn {
+    fn begin(now: Time, sys: Sys) -> Turn {
+        Turn { began: now, cpu_us: sys.thread_cpu_us(), sleeps: sys.thread_sleeps() }
+    }
+
+    /// The turn without the time in which its thread was put aside for others, or its processor for other machines. What
+    /// slept counts whole: it waited for something.
+    fn own(&self, wall: u64, sys: Sys) -> u64 {
+        match sys.thread_sleeps() {
+            sleeps @ Some(_) if sleeps == self.sleeps => wall.min(sys.thread_cpu_us().saturating_sub(self.cpu_us)),
+            _ => wall,
+        }
+    }
 }
 
 impl Shard {
@@ -98,6 +123,7 @@ impl Shard {
             stopped: false,
             busy_us: 0,
             longest_turn_us: 0,
+            longest_own_turn_us: 0,
             shared,
         })
     }
@@ -112,7 +138,7 @@ impl Shard {
         let mut letters = Vec::new();
         self.drain();
         while !self.stopped {
-            let turn = self.now;
+            let turn = Turn::begin(self.now, self.shared.sys);
             self.inbox.take(&mut letters);
             for letter in letters.drain(..) {
                 self.letter(letter);
@@ -124,7 +150,7 @@ impl Shard {
             }
             self.timers();
             self.now = self.shared.now();
-            self.count(turn);
+            self.count(&turn);
             if self.stopped {
                 break;
             }
@@ -314,10 +340,13 @@ impl Shard {
         self.shared.loads.get(usize::from(self.id.0))
     }
 
-    fn count(&mut self, since: Time) {
-        let turn = self.now.micros().saturating_sub(since.micros());
-        self.busy_us += turn;
-        self.longest_turn_us = self.longest_turn_us.max(turn);
+    fn count(&mut self, turn: &Turn) {
+        let wall = self.now.micros().saturating_sub(turn.began.micros());
+        self.busy_us += wall;
+        self.longest_turn_us = self.longest_turn_us.max(wall);
+        if wall > self.longest_own_turn_us {
+            self.longest_own_turn_us = self.longest_own_turn_us.max(turn.own(wall, self.shared.sys));
+        }
     }
 
     fn publish_load(&self) {
@@ -325,6 +354,7 @@ impl Shard {
             load.torrents.store(self.torrents.len() as u64, Relaxed);
             load.busy_us.store(self.busy_us, Relaxed);
             load.longest_turn_us.store(self.longest_turn_us, Relaxed);
+            load.longest_own_turn_us.store(self.longest_own_turn_us, Relaxed);
             load.cpu_us.store(self.shared.sys.thread_cpu_us(), Relaxed);
         }
     }

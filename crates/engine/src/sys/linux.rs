@@ -25,6 +25,16 @@ pub(super) fn thread_cpu_us() -> u64 {
     }
 }
 
+/// How often the calling thread gave its processor away to wait for something (getrusage(2), `ru_nvcsw`): being put aside
+/// for other threads does not count.
+pub(super) fn thread_sleeps() -> Option<u64> {
+    // SAFETY: `rusage` is plain data, for which zeros are a value.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: `usage` is a valid place for one rusage, and the call keeps no pointer to it.
+    let failed = unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) };
+    (failed == 0).then(|| u64::try_from(usage.ru_nvcsw).unwrap_or(0))
+}
+
 pub(super) fn entropy() -> io::Result<[u8; 32]> {
     let mut out = [0u8; 32];
     // SAFETY: `out` is a valid place for as many bytes as are asked for, and the call keeps no pointer to it.

@@ -62,6 +62,15 @@ impl Sys {
         0
     }
 
+    /// How often the calling thread has slept to wait for something; `None` where the system does not tell.
+    pub(crate) fn thread_sleeps(self) -> Option<u64> {
+        #[cfg(target_os = "linux")]
+        if self.native {
+            return linux::thread_sleeps();
+        }
+        None
+    }
+
     /// Whether a read that filled less than it was given has emptied the socket, so that its next edge will tell of
     /// more (epoll(7), question 9). Elsewhere only a read that would block re-arms the edge.
     pub(crate) fn short_read_empties(self) -> bool {
@@ -139,5 +148,15 @@ mod tests {
         let mut x = 0u64;
         (0..2_000_000u64).for_each(|i| x = std::hint::black_box(x ^ i));
         assert!(!cfg!(target_os = "linux") || Sys::new(SysMode::Native).thread_cpu_us() > 0);
+        assert_eq!(Sys::new(SysMode::Portable).thread_sleeps(), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_thread_that_waited_has_slept() {
+        let sys = Sys::new(SysMode::Native);
+        let before = sys.thread_sleeps().unwrap();
+        std::thread::sleep(Duration::from_millis(1));
+        assert!(sys.thread_sleeps().unwrap() > before);
     }
 }
