@@ -28,10 +28,11 @@ pub(super) fn thread_cpu_us() -> u64 {
 /// How often the calling thread gave its processor away to wait for something (getrusage(2), `ru_nvcsw`): being put aside
 /// for other threads does not count.
 pub(super) fn thread_sleeps() -> Option<u64> {
-    // SAFETY: `rusage` is plain data, for which zeros are a value.
-    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    // SAFETY: `usage` is a valid place for one rusage, and the call keeps no pointer to it.
-    let failed = unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) };
+    // SAFETY: `rusage` is plain data, for which zeros are a value; the call fills it and keeps no pointer to it.
+    let (failed, usage) = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        (libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage), usage)
+    };
     (failed == 0).then(|| u64::try_from(usage.ru_nvcsw).unwrap_or(0))
 }
 

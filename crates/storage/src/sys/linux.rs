@@ -72,10 +72,13 @@ impl Root {
     }
 
     pub(super) fn free_space(&self) -> io::Result<Option<u64>> {
-        // SAFETY: `statvfs` is plain data, for which zeros are a value.
-        let mut info: libc::statvfs = unsafe { std::mem::zeroed() };
-        // SAFETY: the descriptor is open, and `info` is a `statvfs` to fill that lives through the call.
-        check(unsafe { libc::fstatvfs(self.0.as_raw_fd(), &mut info) })?;
+        // SAFETY: `statvfs` is plain data, for which zeros are a value; the descriptor is open, and `info` lives through the
+        // call, which fills it.
+        let (done, info) = unsafe {
+            let mut info: libc::statvfs = std::mem::zeroed();
+            (libc::fstatvfs(self.0.as_raw_fd(), &mut info), info)
+        };
+        check(done)?;
         Ok(Some(info.f_bavail.saturating_mul(info.f_frsize)))
     }
 
@@ -149,40 +152,36 @@ fn open_beneath(dir: RawFd, path: &[&str], flags: i32) -> io::Result<OwnedFd> {
     }
     let path = if path.is_empty() { ".".to_owned() } else { path.join("/") };
     let path = CString::new(path).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
-    // SAFETY: `open_how` is plain data, for which zeros are a value.
-    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
-    how.flags = flags as u64;
-    how.mode = if flags & libc::O_CREAT != 0 { 0o666 } else { 0 };
-    how.resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS;
     let size = size_of::<libc::open_how>();
-    // SAFETY: `path` ends in NUL, `how` is an `open_how` of `size` bytes; both live through the call, which only reads.
-    let fd = unsafe { libc::syscall(libc::SYS_openat2, dir, path.as_ptr(), &raw const how, size) };
+    // SAFETY: `open_how` is plain data, for which zeros are a value; `path` ends in NUL, `how` has `size` bytes, and both live
+    // through the call, which only reads.
+    let fd = unsafe {
+        let mut how: libc::open_how = std::mem::zeroed();
+        how.flags = flags as u64;
+        how.mode = if flags & libc::O_CREAT != 0 { 0o666 } else { 0 };
+        how.resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS;
+        libc::syscall(libc::SYS_openat2, dir, path.as_ptr(), &raw const how, size)
+    };
     let fd = check(i32::try_from(fd).unwrap_or(-1))?;
     // SAFETY: the call has just given us this descriptor, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 pub(super) fn read(file: &File, into: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize> {
+    read_with(file, into, offset, 0)
+}
+
+/// As [`read`], without waiting; `None` when the page cache has not all that is asked for, or when this file system or kernel
+/// cannot tell.
+pub(super) fn read_cached(file: &File, into: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<Option<usize>> {
+    unless(&[libc::EAGAIN, libc::EOPNOTSUPP, libc::EINVAL], read_with(file, into, offset, libc::RWF_NOWAIT))
+}
+
+fn read_with(file: &File, into: &mut [IoSliceMut<'_>], offset: u64, flags: i32) -> io::Result<usize> {
     let (count, at) = (count(into.len()), position(offset)?);
     // SAFETY: `IoSliceMut` has the layout of `iovec` (std), the slices are ours alone for the call, which fills at most
     // their lengths.
-    size(unsafe { libc::preadv(file.as_raw_fd(), into.as_mut_ptr().cast(), count, at) })
-}
-
-pub(super) fn read_cached(file: &File, into: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<Option<usize>> {
-    let (count, at) = (count(into.len()), position(offset)?);
-    // SAFETY: as in `read`.
-    let n = unsafe { libc::preadv2(file.as_raw_fd(), into.as_mut_ptr().cast(), count, at, libc::RWF_NOWAIT) };
-    match size(n) {
-        Ok(n) => Ok(Some(n)),
-        // EAGAIN: not in the page cache. The others: this file system or kernel cannot tell.
-        Err(error)
-            if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EOPNOTSUPP | libc::EINVAL | libc::ENOSYS)) =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
+    size(unsafe { libc::preadv2(file.as_raw_fd(), into.as_mut_ptr().cast(), count, at, flags) })
 }
 
 /// Whether the page cache holds every page of a range, as far as the file goes; `None` when the kernel (before 6.5) or the
@@ -206,12 +205,14 @@ pub(super) fn is_cached(file: &File, offset: u64, len: u64) -> Option<bool> {
     if end <= offset {
         return Some(true);
     }
-    // SAFETY: the call takes a number and touches no memory of ours.
-    let page = u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).ok().filter(|page| *page > 0)?;
     let (range, mut counts) = ([offset, end - offset], Counts::default());
-    // SAFETY: `range` is a `cachestat_range` (offset and length, 64 bits each), `counts` has the layout of `cachestat`; both
-    // live through the call, which reads the one and fills the other.
-    let failed = unsafe { libc::syscall(CACHESTAT, file.as_raw_fd(), range.as_ptr(), &raw mut counts, 0) };
+    // SAFETY: the first call takes a number. `range` is a `cachestat_range` (offset and length, 64 bits each), `counts` has
+    // the layout of `cachestat`; both live through the second call, which reads the one and fills the other.
+    let (page, failed) = unsafe {
+        let page = libc::sysconf(libc::_SC_PAGESIZE);
+        (page, libc::syscall(CACHESTAT, file.as_raw_fd(), range.as_ptr(), &raw mut counts, 0))
+    };
+    let page = u64::try_from(page).ok().filter(|page| *page > 0)?;
     if failed != 0 {
         if io::Error::last_os_error().raw_os_error() == Some(libc::ENOSYS) {
             NO_CACHESTAT.store(true, Relaxed);
@@ -222,21 +223,26 @@ pub(super) fn is_cached(file: &File, offset: u64, len: u64) -> Option<bool> {
 }
 
 pub(super) fn write(file: &File, from: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
-    let (count, at) = (count(from.len()), position(offset)?);
-    // SAFETY: `IoSlice` has the layout of `iovec` (std); the slices live through the call, which only reads them.
-    size(unsafe { libc::pwritev(file.as_raw_fd(), from.as_ptr().cast(), count, at) })
+    write_with(file, from, offset, 0)
 }
 
 /// As [`write`], past the page cache: the kernel (6.14 and later) starts writing at once and forgets the pages when they are
 /// on the device. `None` when it, or this file system, cannot.
 pub(super) fn write_past(file: &File, from: &[IoSlice<'_>], offset: u64) -> io::Result<Option<usize>> {
+    unless(&[libc::EOPNOTSUPP, libc::EINVAL], write_with(file, from, offset, libc::RWF_DONTCACHE))
+}
+
+fn write_with(file: &File, from: &[IoSlice<'_>], offset: u64, flags: i32) -> io::Result<usize> {
     let (count, at) = (count(from.len()), position(offset)?);
-    // SAFETY: as in `write`.
-    let n = unsafe { libc::pwritev2(file.as_raw_fd(), from.as_ptr().cast(), count, at, libc::RWF_DONTCACHE) };
-    match size(n) {
-        Ok(n) => Ok(Some(n)),
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EINVAL | libc::ENOSYS)) => Ok(None),
-        Err(error) => Err(error),
+    // SAFETY: `IoSlice` has the layout of `iovec` (std); the slices live through the call, which only reads them.
+    size(unsafe { libc::pwritev2(file.as_raw_fd(), from.as_ptr().cast(), count, at, flags) })
+}
+
+/// `None` for errors which say that the system does not do what was asked for.
+fn unless(refusals: &[i32], result: io::Result<usize>) -> io::Result<Option<usize>> {
+    match result {
+        Err(error) if error.raw_os_error().is_some_and(|number| refusals.contains(&number)) => Ok(None),
+        result => result.map(Some),
     }
 }
 
