@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use bitlode_base::{BLOCK_LEN, BlockRef, PieceIndex, Time};
 
-use crate::dwindling::Watched;
 use crate::event::{Output, Reason, SwarmEvent};
 #[cfg(feature = "planted-bugs")]
 use crate::input::Bug;
 use crate::input::PeerKey;
-use crate::peer::{Has, Peer};
+use crate::peer::{Has, Peer, Watched};
 use crate::picker::{Arrival, Asker, Stripes, Want};
 use crate::requests::Request;
 use crate::swarm::Swarm;

@@ -3,20 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::input::PeerKey;
-use crate::peer::Peer;
-
-/// No place in the order.
-const UNWATCHED: u64 = u64::MAX;
-
-/// The place of a peer in a [`Dwindling`].
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Watched(u64);
-
-impl Default for Watched {
-    fn default() -> Watched {
-        Watched(UNWATCHED)
-    }
-}
+use crate::peer::{Peer, Watched};
 
 /// Peers by the number of pieces, [`crate::picker::Picker::gained`], at which the last useful one of theirs may come. A
 /// peer had `useful` of them when it was counted, and each piece that came since takes one at most: until so many have
@@ -40,7 +27,7 @@ impl Dwindling {
 
     /// A peer is gone, or all are counted by another measure.
     pub(crate) fn forget(&mut self, peer: &mut Peer) {
-        if peer.watched.0 != UNWATCHED {
+        if peer.watched != Watched::default() {
             self.due.remove(&(peer.watched.0, peer.key));
             peer.watched = Watched::default();
         }

@@ -8,7 +8,6 @@ use bitlode_hash::Which;
 use bitlode_wire::Reserved;
 
 use crate::ban::Trust;
-use crate::dwindling::Watched;
 use crate::event::{PeerSnapshot, Reason};
 use crate::input::{Limits, PeerKey};
 use crate::metadata::Served;
@@ -32,6 +31,16 @@ pub(crate) enum Field {
     All,
     None,
     Bytes(Vec<u8>),
+}
+
+/// The place of a peer in [`crate::dwindling::Dwindling`]; by default it has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Watched(pub(crate) u64);
+
+impl Default for Watched {
+    fn default() -> Watched {
+        Watched(u64::MAX)
+    }
 }
 
 /// What a swarm counts its peers by.
