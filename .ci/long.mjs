@@ -61,7 +61,7 @@ const tasks = {
     await setup()
     return node('test/long/shards.mjs', args)
   },
-  /** What costs grow with: pieces, peers, torrents; --only idle,swarm,peers,client. */
+  /** What costs grow with: pieces, peers, torrents; --only idle,swarm,peers,crowd,client. */
   growth: async (args) => {
     await setup()
     const examples = [
@@ -69,6 +69,8 @@ const tasks = {
       ['bitlode-swarm', 'growth'],
       ['bitlode-engine', 'peers'],
     ].flatMap(([crate, example]) => ['-p', crate, '--example', example])
+    const simulator = await cargo(['build', '--release', '-q', '-p', 'bitlode-netsim', ...sharedTarget()])
+    if (simulator.code !== 0) return simulator
     const built = await cargo(['build', '--release', '-q', ...examples, ...sharedTarget()])
     return built.code === 0 ? run('node', ['--expose-gc', 'test/long/growth.mjs', ...args]) : built
   },

@@ -23,6 +23,8 @@ pub struct Config {
     pub peers: Vec<PeerConfig>,
     /// The others.
     pub villains: Vec<VillainConfig>,
+    /// The first so many peers are known to everybody from the start.
+    pub hubs: usize,
     /// How many of a thousand transfers are cut into very small parts.
     pub crumbs: u64,
     /// When the run is given up.
@@ -181,7 +183,7 @@ impl Config {
         };
         let villains = (0..villains).map(|n| villain(choice, peers.len() + n, slow)).collect();
         let crumbs = *pick(choice, &[0, 10, 100]);
-        Config { seed, shape, piece_length, total, peers, villains, crumbs, until: end }
+        Config { seed, shape, piece_length, total, peers, villains, hubs: 0, crumbs, until: end }
     }
 
     /// Fifty peers, pieces of 16 MiB, and a pool of 4 MiB for each: a piece never fits into memory.
@@ -197,6 +199,40 @@ impl Config {
             total: 33 * MIB as usize,
             peers,
             villains: Vec::new(),
+            hubs: 0,
+            crumbs: 0,
+            until: Time::from_secs(3600),
+        }
+    }
+
+    /// A swarm of so many peers: a seed and a peer that fetches are connected to all others, these to few each.
+    pub fn crowd(seed: u64, count: usize) -> Config {
+        let mut choice = Choice::new(seed);
+        let peers = (0..count)
+            .map(|n| {
+                let hub = n < 2;
+                let rate = if hub { 512 * MIB } else { 4 * MIB };
+                PeerConfig {
+                    start: if n == 0 { Start::Seed } else { Start::Torrent },
+                    at: if hub { Time::ZERO } else { Time(choice.below(30_000_000)) },
+                    reachable: true,
+                    link: LinkConfig { up: rate, down: rate, delay: Duration::from_millis(5) },
+                    memory: if hub { 64 * MIB } else { MIB } as usize,
+                    upload_slots: if hub { 100 } else { 4 },
+                    connections: if hub { count.min(10_000) as u32 } else { 8 },
+                    disk_delay: Duration::from_micros(200),
+                    ..peer(&mut choice, n, n == 0, false, false)
+                }
+            })
+            .collect();
+        Config {
+            seed,
+            shape: Shape::Single,
+            piece_length: 16 * KIB as u32,
+            total: 512 * KIB as usize,
+            peers,
+            villains: Vec::new(),
+            hubs: 2,
             crumbs: 0,
             until: Time::from_secs(3600),
         }

@@ -1,10 +1,11 @@
-//! Runs simulated swarms: `run --seeds N [--from N]`, `replay SEED [-v]`, `planted`.
+//! Runs simulated swarms: `run --seeds N [--from N]`, `replay SEED [-v]`, `large`, `crowd [--peers N]`, `planted`.
 
 use std::process::ExitCode;
 
 use bitlode_netsim::{Config, Outcome, Planted, Telling, run};
 
-const USAGE: &str = "usage: bitlode-netsim run [--seeds N] [--from N] | replay SEED [-v] | large | planted [--seeds N]";
+const USAGE: &str = "usage: bitlode-netsim run [--seeds N] [--from N] | replay SEED [-v] | large | \
+                     crowd [--peers N] | planted [--seeds N]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -22,6 +23,10 @@ fn main() -> ExitCode {
             None => usage(),
         },
         Some("large") => report("large pieces", &run(Config::large_pieces(1), Planted::default(), Telling::Quiet)),
+        Some("crowd") => {
+            let peers = number("--peers").unwrap_or(10_000).clamp(3, 50_000) as usize;
+            report(&format!("{peers} peers"), &run(Config::crowd(1, peers), Planted::default(), Telling::Quiet))
+        }
         Some("planted") => planted(number("--seeds").unwrap_or(100)),
         _ => usage(),
     }

@@ -116,6 +116,7 @@ impl World {
         let mut others: Vec<usize> = (0..count).filter(|other| *other != actor).collect();
         self.choice.shuffle(&mut others);
         others.truncate(2 + self.choice.below(12) as usize);
+        others.extend((0..self.config.hubs).filter(|hub| *hub != actor));
         let again = self.now + Duration::from_secs(5 + self.choice.below(25));
         self.later(again, Event::Oracle { actor, life });
         if actor < self.peers.len() {
