@@ -60,7 +60,7 @@ export declare class Engine {
   listening(): Array<string>
   /** The peer id of all our handshakes, 20 bytes. */
   peerId(): Uint8Array
-  /** For each shard: torrents, busy microseconds, the longest turn's microseconds, CPU microseconds. */
+  /** For each shard: torrents, then microseconds: busy, the longest turn, the longest without others, CPU. */
   shardLoads(): Float64Array
   /** Stops and joins all threads; false when one is stuck and was left behind. Nothing rings afterwards. */
   shutdown(): boolean
