@@ -18,6 +18,15 @@ static NO_CACHESTAT: AtomicBool = AtomicBool::new(false);
 #[derive(Debug)]
 pub(super) struct Root(OwnedFd);
 
+/// Device and inode alone do not do: some file systems give a number twice or at once to another, and a folder may be mounted
+/// in two ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) place: (u64, u64),
+    mount: u64,
+    changed: (i64, i64),
+}
+
 impl Root {
     pub(super) fn at_path(path: &Path) -> io::Result<Root> {
         use std::os::unix::fs::OpenOptionsExt;
@@ -25,11 +34,15 @@ impl Root {
         Ok(Root(dir.into()))
     }
 
-    /// The numbers of its device and of the folder there.
-    pub(super) fn identity(&self) -> io::Result<(u64, u64)> {
+    /// What tells it from other folders at this moment; an error when something of that cannot be had.
+    pub(super) fn identity(&self) -> io::Result<Identity> {
         use std::os::unix::fs::MetadataExt;
         let meta = File::from(self.0.try_clone()?).metadata()?;
-        Ok((meta.dev(), meta.ino()))
+        let about = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", self.0.as_raw_fd()))?;
+        let mount = about.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok());
+        let mount = mount.filter(|_| meta.nlink() > 0).ok_or(io::ErrorKind::NotFound)?;
+        let changed = (meta.ctime(), meta.ctime_nsec());
+        Ok(Identity { place: (meta.dev(), meta.ino()), mount, changed })
     }
 
     pub(super) fn stat(&self, path: &[&str]) -> io::Result<Stat> {

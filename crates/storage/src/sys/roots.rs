@@ -8,23 +8,25 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::linux::Root;
 
-/// By device and inode. While a root is open the system gives its number to no other folder, so what is found here is the
-/// folder that was asked for.
+/// By device and inode.
 static OPEN: Mutex<BTreeMap<(u64, u64), Weak<Root>>> = Mutex::new(BTreeMap::new());
 
-/// Opens a folder by its path, anew: what stands there now counts. One that is open already is not opened twice.
+/// Opens a folder by its path, anew: what stands there now counts. One that is open already, and looks the same in all that
+/// tells folders apart, is not opened twice.
 pub(super) fn open(path: &Path) -> io::Result<Arc<Root>> {
     let root = Root::at_path(path)?;
-    let identity = root.identity()?;
+    let Ok(identity) = root.identity() else { return Ok(Arc::new(root)) };
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = open.get(&identity).and_then(Weak::upgrade) {
+    if let Some(known) = open.get(&identity.place).and_then(Weak::upgrade)
+        && known.identity().is_ok_and(|other| other == identity)
+    {
         return Ok(known);
     }
     let root = Arc::new(root);
     if open.len().is_power_of_two() {
         open.retain(|_, known| known.strong_count() > 0);
     }
-    open.insert(identity, Arc::downgrade(&root));
+    open.insert(identity.place, Arc::downgrade(&root));
     Ok(root)
 }
 
@@ -45,7 +47,7 @@ mod tests {
         let second = open(&path).unwrap();
         assert!(!Arc::ptr_eq(&first, &second));
         assert!(Arc::ptr_eq(&first, &open(&aside).unwrap()), "it is the same one by any name");
-        let identity = first.identity().unwrap();
+        let identity = first.identity().unwrap().place;
         drop(first);
         assert!(OPEN.lock().unwrap().get(&identity).is_some_and(|root| root.upgrade().is_none()), "nobody keeps it");
         std::fs::remove_dir_all(&base).unwrap();
