@@ -102,6 +102,22 @@ describe('an IP filter', () => {
     )
   })
 
+  test('one text that all ranges of a binary list name is not read for each of them whole', () => {
+    const [words, count] = [1_000_000, 50_000]
+    const file = Buffer.alloc(8 + 4 + words + 1 + 4 + 12 * count)
+    file.set(hex('ffffffff50324203 00000001'))
+    file.fill('a\n', 12, 12 + words)
+    file.writeUInt32BE(count, 12 + words + 1)
+    for (let at = 0; at < count; at++) {
+      const to = 12 + words + 1 + 4 + 12 * at
+      file.writeUInt32BE(at * 2, to + 4)
+      file.writeUInt32BE(at * 2, to + 8)
+    }
+    const { ranges } = IpFilter.parse(file)
+    expect(ranges).toHaveLength(count)
+    expect(new Set(ranges.map(({ about }) => about))).toEqual(new Set([`${'a '.repeat(255)}a`]))
+  })
+
   test('ranges that overlap block all that any of them blocks', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(ip4, ip4), { maxLength: 30 }), fc.array(ip4, { minLength: 1 }), (pairs, probes) => {

@@ -7,6 +7,8 @@ export type P2bEntry = { readonly first: string; readonly last: string; readonly
 const MAGIC = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0x50, 0x32, 0x42)
 const RANGE = 8
 const INDEXED = 12
+/** Bytes of a text of version 3 that count: any number of ranges may name the same one. */
+const TEXT = 512
 
 /** Whether a file begins as PeerGuardian's binary lists do. */
 export function isP2b(file: Uint8Array): boolean {
@@ -16,7 +18,8 @@ export function isP2b(file: Uint8Array): boolean {
 /**
  * The ranges of a P2B file, one after the other: four bytes of ones, `P2B`, the version, and then, in versions 1 (ISO 8859-1)
  * and 2 (UTF-8), a text that ends with a zero byte, the first address and the last; in version 3 a number of texts, the
- * texts, a number of ranges, and for each the number of its text and its addresses. Numbers have 32 bits, big end first.
+ * texts, a number of ranges, and for each the number of its text (of which 512 bytes count) and its addresses. Numbers have 32
+ * bits, big end first.
  * What is cut off or no range is told as text. Source: PeerGuardian's wiki, "dev-blocklist-format-p2b".
  */
 export function* readP2b(file: Uint8Array): Generator<P2bEntry> {
@@ -48,11 +51,13 @@ function* indexed(view: DataView, file: Uint8Array, start: number): Generator<P2
   if (start + 4 > file.length) return yield CUT
   const texts: string[] = []
   let at = start + 4
+  // Each text has a range of its own, or nothing would need it.
+  if (view.getUint32(start) > file.length / (1 + INDEXED)) return yield CUT
   // A number that the file does not keep is noticed where its bytes end: nothing is made for it before.
   for (let left = view.getUint32(start); left > 0; left--) {
     const end = file.indexOf(0, at)
     if (end < 0) return yield CUT
-    texts.push(utf8Text(file.subarray(at, end)))
+    texts.push(utf8Text(file.subarray(at, Math.min(end, at + TEXT))))
     at = end + 1
   }
   if (at + 4 > file.length) return yield CUT
