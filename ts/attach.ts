@@ -18,6 +18,6 @@ export function attach(engine: NativeEngine, loaded: Loaded, values: Values, spe
   return engine.ask(
     (native) =>
       loaded.kind === 'metainfo' ? native.addMetainfo(loaded.bytes, options) : native.addMagnet(loaded.link, options),
-    (reply) => new Torrent(loaded, values, { engine, id: reply.torrent ?? 0 }),
+    (reply) => new Torrent(loaded, values, { engine, id: reply.torrent ?? 0, start }),
   )
 }

@@ -127,7 +127,11 @@ export class Client extends Emitter<ClientEvents> {
     metadataReceived: (torrent) => this.#tracking.get(torrent)?.learned(),
     lonely: (torrent) => this.#tracking.get(torrent)?.lonely(),
     warned: (torrent, warning) => this.emit('warned', { ...warning, torrent }),
-    removed: (torrent) => this.#drop(torrent),
+    removed: (torrent) => {
+      // `remove` has taken it out of the map before: its trackers still hear `stopped`.
+      this.#tracking.get(torrent)?.destroy()
+      this.#drop(torrent)
+    },
   }
   #closing: Promise<void> | undefined
   #closed = false
@@ -266,9 +270,12 @@ export class Client extends Emitter<ClientEvents> {
     const tracking = this.#tracking.get(found)
     this.#drop(found)
     const told = tracking?.stop()
-    await this.#forget(found)
-    await told
-    tracking?.destroy()
+    try {
+      await this.#forget(found)
+      await told
+    } finally {
+      tracking?.destroy()
+    }
     this.emit('removed', { torrent: found })
   }
 

@@ -106,6 +106,7 @@ export class Standing {
 }
 
 /** The phase of a torrent that an engine has, before the engine's first word: it looks at the disk, or asks for metadata. */
-export function firstPhase(knowsMetadata: boolean): Phase {
-  return knowsMetadata ? 'checking' : 'metadata'
+export function firstPhase(knowsMetadata: boolean, start: boolean): Phase {
+  if (knowsMetadata) return 'checking'
+  return start ? 'metadata' : 'paused'
 }

@@ -28,6 +28,8 @@ import { abortable, Bell, throwIfAborted } from './wait.ts'
 export interface Attachment {
   readonly engine: NativeEngine
   readonly id: number
+  /** It was not added to wait. */
+  readonly start: boolean
 }
 
 /**
@@ -237,7 +239,7 @@ export class Torrent extends Emitter<TorrentEvents> {
   get phase(): Phase {
     if (this.#end) return 'removed'
     if (!this.#attachment) return 'detached'
-    return this.#standing.phase ?? firstPhase(this.#facts.summary !== undefined)
+    return this.#standing.phase ?? firstPhase(this.#facts.summary !== undefined, this.#attachment.start)
   }
 
   /** Why it stopped; null unless `phase` is `failed` or `removed`. */
@@ -336,17 +338,27 @@ export class Torrent extends Emitter<TorrentEvents> {
     const { engine } = this.#attached()
     const ticks = new Bell()
     const untick = engine.onTick(() => ticks.wake())
+    let over = false
+    // Tied to the ticks once for each turn: what waits for a turn at every tick would pile up until there is one.
+    const tie = () => {
+      this.#turned.rung().then(() => {
+        ticks.wake()
+        if (!over) tie()
+      })
+    }
+    tie()
     try {
       for (;;) {
         throwIfAborted(signal)
         this.#throwIfOver()
-        const next = Promise.race([ticks.rung(), this.#turned.rung()])
+        const next = ticks.rung()
         const last = this.complete
         yield this.state
         if (last) return
         await abortable(next, signal)
       }
     } finally {
+      over = true
       untick()
     }
   }
@@ -501,6 +513,8 @@ export class Torrent extends Emitter<TorrentEvents> {
   async leave(): Promise<void> {
     if (this.#end) return
     const { engine, id } = this.#attached()
+    // What its trackers are told at the end.
+    this.#count()
     const left = engine.ask((native) => native.remove(id), nothing)
     this.end(new TorrentError('ERR_CLOSED', 'The torrent was removed'))
     await left

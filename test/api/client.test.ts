@@ -177,6 +177,44 @@ describe('a client', () => {
     expect(new Set(heard)).toEqual(new Set(['/file', '/option', '/magnet']))
     tracker.close()
   })
+
+  test('a magnet link that is added to wait is told to no tracker before it is started', async () => {
+    const heard: string[] = []
+    const tracker = createServer((request, response) => {
+      heard.push(new URL(request.url ?? '', 'http://x').searchParams.get('event') ?? '')
+      response.end('d8:intervali1800e5:peers0:e')
+    }).listen(0, '127.0.0.1')
+    await once(tracker, 'listening')
+    const here = await client()
+    const link = `magnet:?xt=urn:btih:${'ab'.repeat(20)}&tr=http://127.0.0.1:${(tracker.address() as AddressInfo).port}/announce`
+    const torrent = await here.add(link, { path: folder(), start: false })
+    expect(torrent.phase).toBe('paused')
+    await torrent.pause()
+    const announced = new Promise((resolve) => torrent.on('announced', resolve))
+    await torrent.start()
+    await announced
+    expect(heard).toEqual(['started'])
+    tracker.close()
+  })
+
+  test('after a destroy nobody is announced to any more and nothing is warned of', async () => {
+    // It asks and gets no answer.
+    const tracker = createServer().listen(0, '127.0.0.1')
+    await once(tracker, 'listening')
+    const here = await client()
+    const { torrent: bytes } = await content(MIXED)
+    const warned: unknown[] = []
+    const url = `http://127.0.0.1:${(tracker.address() as AddressInfo).port}/announce`
+    const [added] = await Promise.all([here.add(bytes, { path: folder(), trackers: [url] }), once(tracker, 'request')])
+    here.on('warned', (warning) => warned.push(warning))
+    added.on('warned', (warning) => warned.push(warning))
+    here.destroy()
+    tracker.closeAllConnections()
+    // Time for what was under way to be told.
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(warned).toEqual([])
+    tracker.close()
+  })
 })
 
 describe('close', () => {

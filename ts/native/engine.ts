@@ -186,7 +186,7 @@ export class NativeEngine {
     return call(() => this.#native.peerId())
   }
 
-  /** What each shard has done, four numbers each; see the addon. */
+  /** What each shard has done, five numbers each; see the addon. */
   shardLoads(): Float64Array {
     return this.#end ? new Float64Array() : call(() => this.#native.shardLoads())
   }
