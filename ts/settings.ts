@@ -218,7 +218,7 @@ export const SETTINGS = {
   hashPatience: { default: 40, min: 0, max: 1000, unit: 'milliseconds', public: false },
   /** Descriptors left free of connections and of the pool of files: for listening, trackers and state. */
   reservedDescriptors: { default: 32, min: 0, max: 1024, unit: 'count', public: false },
-  /** Threads that read and write files. */
+  /** Threads that read and write files. 1 is for a single spinning disk: content is then checked, and torrents are made, in the order in which it lies there. */
   maxDiskThreads: { default: 4, min: 1, max: 64, unit: 'count', public: true },
   /** Bytes that one connection may move before the next one has its turn. */
   turnBytes: { default: 262144, min: 16384, max: 16777216, unit: 'bytes', public: false },
@@ -357,7 +357,7 @@ export interface Settings {
   readonly maxShards?: number
   /** Threads that hash pieces; never more than processor cores. A number, 1 to 64. @default 4 */
   readonly maxHashThreads?: number
-  /** Threads that read and write files. A number, 1 to 64. @default 4 */
+  /** Threads that read and write files. 1 is for a single spinning disk: content is then checked, and torrents are made, in the order in which it lies there. A number, 1 to 64. @default 4 */
   readonly maxDiskThreads?: number
   /** Log facts that wait for the application; the oldest are overwritten and counted. A number, 1 to 1000000. @default 2000 */
   readonly logFacts?: number

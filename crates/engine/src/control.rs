@@ -200,6 +200,7 @@ impl Control {
             let maker = Maker {
                 workers: &shared.workers,
                 parallel: hash_threads(shared),
+                width: if settings.max_disk_threads == 1 { 1 } else { usize::MAX },
                 limits: bitlode_node::limits::metainfo(settings),
                 cancelled,
                 progress: &|done, total| shared.outbox.progress(request, done, total),

@@ -83,6 +83,8 @@ pub fn swarm(settings: &Settings) -> bitlode_swarm::Limits {
 
 /// Of one torrent's storage.
 pub fn storage(settings: &Settings) -> bitlode_storage::Limits {
+    // One thread for files is for one spinning disk: piece after piece, as they lie there.
+    let in_order = settings.max_disk_threads == 1;
     bitlode_storage::Limits {
         names: metainfo(settings),
         block_age: settings.spill_after,
@@ -92,8 +94,8 @@ pub fn storage(settings: &Settings) -> bitlode_storage::Limits {
         whole_piece: settings.whole_piece_bytes,
         run: settings.run_bytes,
         check_read: settings.check_read_bytes,
-        check_job: settings.check_job_bytes,
-        check_pieces: settings.check_job_pieces,
+        check_job: if in_order { 0 } else { settings.check_job_bytes },
+        check_pieces: if in_order { 1 } else { settings.check_job_pieces },
         check_jobs: settings.max_check_jobs,
         read_job: settings.read_job_bytes,
     }
@@ -125,4 +127,17 @@ pub fn metainfo(settings: &Settings) -> bitlode_metainfo::Limits {
 pub fn metadata(settings: &Settings) -> bitlode_metainfo::Limits {
     let bytes = usize::try_from(settings.max_metadata_bytes).unwrap_or(usize::MAX);
     bitlode_metainfo::Limits { file_bytes: bytes.max(settings.max_metainfo_bytes), ..metainfo(settings) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thread_for_files_checks_one_piece_after_the_other_and_more_check_many_side_by_side() {
+        for (max_disk_threads, in_order) in [(1, true), (2, false)] {
+            let limits = storage(&Settings { max_disk_threads, ..Settings::default() });
+            assert_eq!((limits.check_job == 0, limits.check_pieces == 1), (in_order, in_order), "{max_disk_threads}");
+        }
+    }
 }

@@ -313,7 +313,8 @@ settings! {
     hash_patience "hashPatience": Duration = 40, 0 => SECOND; Milliseconds Inner;
     /// Descriptors left free of connections and of the pool of files: for listening, trackers and state.
     reserved_descriptors "reservedDescriptors": u32 = 32, 0 => 1_024; Count Inner;
-    /// Threads that read and write files.
+    /// Threads that read and write files. 1 is for a single spinning disk: content is then checked, and torrents are made,
+    /// in the order in which it lies there.
     max_disk_threads "maxDiskThreads": u16 = 4, 1 => 64; Count Public;
     /// Bytes that one connection may move before the next one has its turn.
     turn_bytes "turnBytes": usize = 256 * KIB, 16 * KIB => 16 * MIB; Bytes Inner;

@@ -25,6 +25,8 @@ pub(crate) struct Maker<'a> {
     pub(crate) workers: &'a Workers,
     /// Tasks that run side by side.
     pub(crate) parallel: usize,
+    /// Pieces that one task reads side by side at most.
+    pub(crate) width: usize,
     pub(crate) limits: Limits,
     pub(crate) cancelled: Arc<AtomicBool>,
     /// Pieces hashed, pieces in all.
@@ -156,6 +158,7 @@ impl Maker<'_> {
         };
         // Full lanes, but not all of them in one thread's.
         let hasher = self.workers.hasher();
+        let width = self.width;
         let lanes = u32::try_from(hasher.lanes_sha1().min(LANES)).unwrap_or(1);
         let share = count.div_ceil(u32::try_from(self.parallel).unwrap_or(1).max(1));
         let step = TASK_BYTES.div_ceil(plan.piece_length);
@@ -171,7 +174,7 @@ impl Maker<'_> {
                 running += 1;
                 let (plan, cancelled, tx) = (plan.clone(), self.cancelled.clone(), tx.clone());
                 let task = move |scratch: &mut Scratch| {
-                    let hashes = hash_run(&plan, range.clone(), hasher, &cancelled, scratch);
+                    let hashes = hash_run(&plan, range.clone(), (hasher, width), &cancelled, scratch);
                     // Nobody waits any more when the maker gave up.
                     let _ = tx.send((range, hashes));
                 };

@@ -85,11 +85,11 @@ impl Plan {
     }
 }
 
-/// Hashes pieces, as many side by side as the hasher takes.
+/// Hashes pieces, as many side by side as the hasher takes, but `width` at most: 1 reads all in order.
 pub(crate) fn hash_run(
     plan: &Plan,
     pieces: Range<u32>,
-    hasher: Hasher,
+    (hasher, width): (Hasher, usize),
     cancelled: &AtomicBool,
     scratch: &mut Scratch,
 ) -> Result<Hashes, Failure> {
@@ -97,7 +97,7 @@ pub(crate) fn hash_run(
     let mut content = Reading { plan, open: BTreeMap::new() };
     let step = plan.piece_length.min(READ_BYTES);
     let numbers: Vec<u32> = pieces.collect();
-    for group in numbers.chunks(hasher.lanes_sha1().clamp(1, LANES)) {
+    for group in numbers.chunks(hasher.lanes_sha1().min(width).clamp(1, LANES)) {
         let mut lanes = Vec::new();
         for piece in group {
             let (bytes, content) = plan.piece(*piece);
@@ -304,14 +304,15 @@ mod tests {
             let roots = bytes.iter().map(|bytes| merkle::root_of_blocks(&merkle::leaves(bytes)));
             let roots: Vec<Hash> = if format.has_v2() { roots.collect() } else { Vec::new() };
             let hashers = Isa::ALL.into_iter().filter_map(Hasher::only).chain([Hasher::best()]);
+            let hashers = hashers.map(|hasher| (hasher, LANES)).chain([(Hasher::best(), 1)]);
             // All of them only where it is cheap.
-            for hasher in hashers.take(if piece_length == 65_536 { 9 } else { 1 }) {
+            for (hasher, width) in hashers.take(if piece_length == 65_536 { 9 } else { 1 }) {
                 // In runs of 24 pieces, as several tasks would have them.
                 let (mut got, mut nodes, go) = (Vec::new(), Vec::new(), AtomicBool::new(false));
                 let count = plan.total.div_ceil(plan.piece_length) as u32;
                 for start in (0..count).step_by(24) {
                     let run = start..count.min(start + 24);
-                    let hashes = hash_run(&plan, run, hasher, &go, &mut Scratch::new()).unwrap();
+                    let hashes = hash_run(&plan, run, (hasher, width), &go, &mut Scratch::new()).unwrap();
                     got.extend(hashes.v1);
                     nodes.extend(hashes.v2);
                 }
@@ -330,7 +331,8 @@ mod tests {
         let hash = |cancelled: bool| {
             let (plan, cancelled) = (plan(copies(&found), Format::V1, 16_384), AtomicBool::new(cancelled));
             let all = 0..plan.total.div_ceil(16_384) as u32;
-            hash_run(&plan, all, Hasher::best(), &cancelled, &mut Scratch::new()).map_err(|failure| failure.code)
+            hash_run(&plan, all, (Hasher::best(), LANES), &cancelled, &mut Scratch::new())
+                .map_err(|failure| failure.code)
         };
         assert!(hash(false).is_ok());
         assert_eq!(hash(true).unwrap_err(), Code::Aborted);
