@@ -3,7 +3,7 @@ import { TorrentError } from './errors.ts'
 import type { ReaderState } from './native/addon.d.ts'
 import { fromFault } from './native/call.ts'
 import type { NativeEngine, OpenReader, Sink } from './native/engine.ts'
-import type { FileFacts } from './native/unpack.ts'
+import type { TorrentFile } from './native/unpack.ts'
 import { abortable, Bell, throwIfAborted } from './wait.ts'
 
 /** What a file needs of its torrent. */
@@ -33,12 +33,12 @@ const CHUNK = 256 * 1024
 /** A file of a torrent. */
 export class File {
   readonly #host: FileHost
-  readonly #facts: FileFacts
+  readonly #facts: TorrentFile
   /** The position in the torrent's list of files. */
   readonly index: number
 
   /** @internal */
-  constructor(host: FileHost, facts: FileFacts, index: number) {
+  constructor(host: FileHost, facts: TorrentFile, index: number) {
     this.#host = host
     this.#facts = facts
     this.index = index

@@ -2,32 +2,10 @@ import { bytes } from './check.ts'
 import type { InfoHash } from './facts.ts'
 import type { SignatureFacts as TorrentSignature } from './native/addon.d.ts'
 import { parseMetainfo } from './native/parse.ts'
-import { FileList } from './native/unpack.ts'
+import { FileList, type TorrentFile } from './native/unpack.ts'
 import { Values } from './values.ts'
 
-/** A file that a .torrent file lists. */
-export interface TorrentFile {
-  /** The path below the download folder, as it is on disk, safe on every system; `/` between its parts. */
-  readonly path: string
-  /** The same as the torrent spells it; not fit for the disk. */
-  readonly originalPath: string
-  /** Bytes. */
-  readonly length: number
-  /** Bytes of all files before it: where its first byte is in the torrent. */
-  readonly offset: number
-  /** Padding (BEP 47): zeros that are neither on disk nor downloaded. */
-  readonly pad: boolean
-  /** It may be run (BEP 47). */
-  readonly executable: boolean
-  /** It is not shown by default (BEP 47). */
-  readonly hidden: boolean
-  /** It is a symbolic link (BEP 47). */
-  readonly symlink: boolean
-  /** Where a symbolic link points, below the torrent's folder; null for other files. */
-  readonly target: string | null
-  /** Root of the hash tree (BEP 52), 32 bytes; null without a v2 half and for empty files. */
-  readonly root: Uint8Array | null
-}
+export type { TorrentFile }
 
 /** What a .torrent file says (BEP 3, 52). Absent lists are empty, everything else that is absent is null. */
 export interface TorrentMetadata {

@@ -3,24 +3,27 @@ import type { PackedFiles, PackedPeers } from './addon.d.ts'
 
 const utf8 = new TextDecoder()
 
-/** What is known of a file without looking at the disk. */
-export interface FileFacts {
-  /** The path below the download folder, as it is on disk; `/` between its parts. */
+/** A file that a .torrent file lists. */
+export interface TorrentFile {
+  /** The path below the download folder, as it is on disk, safe on every system; `/` between its parts. */
   readonly path: string
-  /** The same as the torrent spells it. */
+  /** The same as the torrent spells it; not fit for the disk. */
   readonly originalPath: string
   /** Bytes. */
   readonly length: number
-  /** Offset of its first byte in the torrent. */
+  /** Bytes of all files before it: where its first byte is in the torrent. */
   readonly offset: number
-  /** Padding: zeros that are neither on disk nor downloaded. */
+  /** Padding (BEP 47): zeros that are neither on disk nor downloaded. */
   readonly pad: boolean
+  /** It may be run (BEP 47). */
   readonly executable: boolean
+  /** It is not shown by default (BEP 47). */
   readonly hidden: boolean
+  /** It is a symbolic link (BEP 47). */
   readonly symlink: boolean
-  /** Where a symbolic link points, below the torrent's folder. */
+  /** Where a symbolic link points, below the torrent's folder; null for other files. */
   readonly target: string | null
-  /** Root of the hash tree (BEP 52), 32 bytes. */
+  /** Root of the hash tree (BEP 52), 32 bytes; null without a v2 half and for empty files. */
   readonly root: Uint8Array | null
 }
 
@@ -39,13 +42,13 @@ export class FileList {
     return this.#packed.count
   }
 
-  at(index: number): FileFacts {
+  at(index: number): TorrentFile {
     return new PackedFile(this.#packed, this.#names, index)
   }
 }
 
 /** One file of a list; what is asked for is decoded then. */
-class PackedFile implements FileFacts {
+class PackedFile implements TorrentFile {
   readonly #packed: PackedFiles
   readonly #names: Buffer
   readonly #index: number
