@@ -74,9 +74,10 @@ try {
       `${values.size} MiB seeded from a cold disk: ${times.toFixed(4)} × its bytes read, ${oursTimes.toFixed(4)} × by the seed, longest turn ${own.toFixed(1)} ms of its own, ${longest.toFixed(1)} ms with what others had the processor\n`,
     )
     score.check(times > 0.98 && times < 1.02, `each byte is read once, not ${times.toFixed(4)} times`)
-    // Not the time in which other threads, the leech's for instance, or other machines had the processor: no reactor can
-    // help that. A turn that slept, for a disk or a lock, counts whole.
-    score.check(own <= 20, `the longest turn is at most 20 ms, not ${own.toFixed(1)}`)
+    // Two checks: a turn of its own that is long waited or worked; one that is only long with what others had the processor,
+    // the leech's threads for instance, says that the machine has too few.
+    score.check(own <= 20, `the longest turn of its own is at most 20 ms, not ${own.toFixed(1)}`)
+    score.check(longest <= 20, `the longest turn is at most 20 ms, not ${longest.toFixed(1)}`)
   }
 } finally {
   rmSync(base, { recursive: true, force: true })

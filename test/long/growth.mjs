@@ -1,6 +1,6 @@
 // What costs grow with: pieces, peers, torrents. Prints what is measured; bounds are on counts and bytes, never on time.
 // Run with --expose-gc; `npm run long growth` does. Parts: --only idle,swarm,peers,crowd,client; --torrents N: the
-// client with so many, in place of 1,000, 10,000 and 100,000; --crowd N (2,000) peers of the simulated swarm.
+// client with so many, in place of 1,000, 10,000 and 100,000; --crowd N (10,000) peers of the simulated swarm.
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -29,7 +29,7 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string', default: 'idle,swarm,peers,crowd,client' },
     torrents: { type: 'string', default: '1000,10000,100000' },
-    crowd: { type: 'string', default: '2000' },
+    crowd: { type: 'string', default: '10000' },
   },
 })
 const score = new Score()
