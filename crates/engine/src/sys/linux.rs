@@ -10,6 +10,17 @@ pub(super) fn set_user_timeout(socket: &SockRef<'_>, silence: Duration) -> io::R
     socket.set_tcp_user_timeout(Some(silence))
 }
 
+/// A connection within the machine has no queue on its way that pacing could spare, but BBR, where it is the system's
+/// choice, arms a timer for each burst of it: a third of a seed's CPU time. Every process may choose Reno, which does not
+/// pace (tcp(7), TCP_CONGESTION). Whoever may not keeps what he has.
+pub(super) fn spare_pacing(socket: &SockRef<'_>) {
+    let ip = |addr: io::Result<socket2::SockAddr>| addr.ok()?.as_socket().map(|addr| addr.ip().to_canonical());
+    let (here, there) = (ip(socket.local_addr()), ip(socket.peer_addr()));
+    if there.is_some() && (here == there || there.is_some_and(|ip| ip.is_loopback())) {
+        let _ = socket.set_tcp_congestion(b"reno");
+    }
+}
+
 /// The folder that is read is open itself, and is not counted.
 pub(super) fn descriptors_in_use() -> Option<usize> {
     std::fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count().saturating_sub(1))
@@ -55,6 +66,25 @@ pub(super) fn is_exhausted(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connection_within_the_machine_is_not_paced() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let made = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (taken, _) = listener.accept().unwrap();
+        for stream in [&made, &taken] {
+            let socket = SockRef::from(stream);
+            // Another choice than the system's own, so that it shows who chose.
+            let _ = socket.set_tcp_congestion(b"cubic");
+            spare_pacing(&socket);
+            assert!(socket.tcp_congestion().unwrap().starts_with(b"reno"));
+        }
+        // Nobody is at the other end: what the system chose stays.
+        let alone = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        let before = alone.tcp_congestion().unwrap();
+        spare_pacing(&SockRef::from(&alone));
+        assert_eq!(alone.tcp_congestion().unwrap(), before);
+    }
 
     #[test]
     fn row_94_bytes_that_nobody_acknowledges_end_the_connection_in_time() {

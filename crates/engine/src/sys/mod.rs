@@ -27,6 +27,7 @@ impl Sys {
         socket.set_tcp_nodelay(true)?;
         #[cfg(target_os = "linux")]
         if self.native {
+            linux::spare_pacing(&socket);
             return linux::set_user_timeout(&socket, silence);
         }
         socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(silence / 2).with_interval(silence / 8))
