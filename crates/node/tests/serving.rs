@@ -77,6 +77,24 @@ fn one_request_is_answered_by_one_piece_however_long_it_is() {
 }
 
 #[test]
+fn a_peer_that_is_alone_is_sent_as_much_at_once_as_its_send_buffer_holds() {
+    let content = Content::new(1, 256 * 1024, &[4 << 20]);
+    let mut world = World::default();
+    let settings = Settings::default();
+    let slab = 16_384;
+    let (read, buffer) = (settings.read_job_bytes as usize / slab, settings.send_buffer_bytes / slab);
+    let host = world.host(settings);
+    world.seed(host, 1, &content);
+    let stranger = guest(&mut world, host, &content);
+    let before = world.hosts[host].pool.peak();
+    let block = |n: u32| BlockRef { piece: PieceIndex(n / 16), begin: n % 16 * 16_384, len: 16_384 };
+    let blocks: Vec<_> = (0..256).map(block).collect();
+    assert_eq!(ask(&mut world, host, stranger, &blocks).len(), blocks.len());
+    let peak = world.hosts[host].pool.peak();
+    assert!(before < read && (read..=buffer).contains(&peak), "{before}, then {peak}");
+}
+
+#[test]
 fn padding_is_never_asked_for_and_served_as_zeros() {
     // 40,000 bytes leave two and a half blocks of the first 64 KiB, 65,536 none, 1 nearly four.
     let content = Content::padded(1, 64 * 1024, &[40_000, 65_536, 1, 70_000]);
