@@ -32,11 +32,11 @@ impl Shard {
             },
             download_held,
             peers_downloading: t.wanting,
-            upload_wanted: t.upload_held
-                + match t.wanting {
-                    0 => 0,
-                    peers => peers * slabs(self.conn_limits.send_buffer as u32) + self.upload_slots() * LEAST_UPLOAD,
-                },
+            // An even share of it is a peer's whole send buffer.
+            upload_wanted: match t.wanting {
+                0 => t.upload_held,
+                _ => t.upload_held.max(self.upload_slots().saturating_mul(slabs(self.conn_limits.send_buffer as u32))),
+            },
             upload_held: t.upload_held,
         };
         let idle = Need { active: need.active, peers_unchoking_us: need.peers_unchoking_us, ..Need::default() };
@@ -44,7 +44,7 @@ impl Shard {
     }
 
     fn upload_slots(&self) -> u32 {
-        u32::try_from(self.swarm_limits.upload_slots).unwrap_or(u32::MAX / LEAST_UPLOAD).max(1)
+        u32::try_from(self.swarm_limits.upload_slots).unwrap_or(u32::MAX).max(1)
     }
 
     /// Deals memory to a torrent that needs it, at once when it did not need any before.
@@ -112,15 +112,13 @@ impl Shard {
             return false; // BlockSent comes, and brings us here again
         }
         let peer = link.key;
-        // One that does not read must not hold what all share: beyond an even share it takes only what leaves something
-        // for each of the others.
+        // One that does not read must not hold what all share.
         let fair = (t.grant.upload / slots).max(LEAST_UPLOAD);
         let own = link.reading + link.sending;
-        let free = t.grant.upload.saturating_sub(t.upload_held);
-        let share = fair.saturating_sub(own).max(free.saturating_sub(slots * LEAST_UPLOAD));
-        if share == 0 {
+        if own >= fair {
             return false;
         }
+        let free = t.grant.upload.saturating_sub(t.upload_held);
         let next = t.swarm.as_ref().and_then(|swarm| swarm.next_upload(peer)).map_or(0, |block| slabs(block.len));
         if free == 0 || (free < next && t.upload_held > 0) {
             if !link.starved {
@@ -129,7 +127,7 @@ impl Shard {
             }
             return false;
         }
-        let most = u32::try_from(room).unwrap_or(u32::MAX).min(free.min(share).saturating_mul(BLOCK_LEN));
+        let most = u32::try_from(room).unwrap_or(u32::MAX).min(free.min(fair - own).saturating_mul(BLOCK_LEN));
         let most = most.min(self.storage_limits.read_job);
         let Some(swarm) = &mut t.swarm else { return false };
         let mut blocks = Vec::new();

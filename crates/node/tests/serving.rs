@@ -12,7 +12,7 @@ use support::{Content, World};
 fn guest(world: &mut World, host: usize, content: &Content) -> CarrierId {
     let stranger = world.stranger(host);
     let info_hash = content.info.hashes.v1.unwrap();
-    let hello = Handshake { reserved: Reserved::NONE.with_fast(), info_hash, peer_id: [7; 20] };
+    let hello = Handshake { reserved: Reserved::NONE.with_fast(), info_hash, peer_id: [stranger.0 as u8; 20] };
     let mut bytes = hello.encode().to_vec();
     Message::HaveNone.encode(&mut bytes);
     Message::Interested.encode(&mut bytes);
@@ -92,6 +92,27 @@ fn a_peer_that_is_alone_is_sent_as_much_at_once_as_its_send_buffer_holds() {
     assert_eq!(ask(&mut world, host, stranger, &blocks).len(), blocks.len());
     let peak = world.hosts[host].pool.peak();
     assert!(before < read && (read..=buffer).contains(&peak), "{before}, then {peak}");
+}
+
+#[test]
+fn peers_that_do_not_read_leave_memory_for_those_that_do() {
+    let content = Content::new(1, 256 * 1024, &[4 << 20]);
+    let mut world = World::default();
+    // A quarter of it is for uploads: 64 blocks, two send buffers.
+    let host = world.host(Settings { memory: 4 << 20, ..Settings::default() });
+    world.seed(host, 1, &content);
+    let block = |n: u32| BlockRef { piece: PieceIndex(n / 16), begin: n % 16 * 16_384, len: 16_384 };
+    let blocks: Vec<_> = (0..256).map(block).collect();
+    for number in 0..6 {
+        let deaf = guest(&mut world, host, &content);
+        world.deaf.push((host, deaf));
+        assert!(ask(&mut world, host, deaf, &blocks).is_empty(), "{number}");
+        world.run(1, |_| false);
+    }
+    let held = world.hosts[host].pool.in_use();
+    assert!((32..64).contains(&held), "{held} blocks are held by those that do not read");
+    let reads = guest(&mut world, host, &content);
+    assert_eq!(ask(&mut world, host, reads, &blocks).len(), blocks.len());
 }
 
 #[test]

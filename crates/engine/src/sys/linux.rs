@@ -11,8 +11,8 @@ pub(super) fn set_user_timeout(socket: &SockRef<'_>, silence: Duration) -> io::R
 }
 
 /// A connection within the machine has no queue on its way that pacing could spare, but BBR, where it is the system's
-/// choice, arms a timer for each burst of it: a third of a seed's CPU time. Every process may choose Reno, which does not
-/// pace (tcp(7), TCP_CONGESTION). Whoever may not keeps what he has.
+/// choice, arms a timer for each burst of it: two fifths of a seed's CPU time. Every process may choose Reno, which does not
+/// pace (tcp(7), TCP_CONGESTION). Both ends at one address, or at loopback, are the connections that are known to stay here.
 pub(super) fn spare_pacing(socket: &SockRef<'_>) {
     let ip = |addr: io::Result<socket2::SockAddr>| addr.ok()?.as_socket().map(|addr| addr.ip().to_canonical());
     let (here, there) = (ip(socket.local_addr()), ip(socket.peer_addr()));
@@ -74,7 +74,7 @@ mod tests {
         let (taken, _) = listener.accept().unwrap();
         for stream in [&made, &taken] {
             let socket = SockRef::from(stream);
-            // Another choice than the system's own, so that it shows who chose.
+            // So that it shows who chose, where Reno is the system's own choice.
             let _ = socket.set_tcp_congestion(b"cubic");
             spare_pacing(&socket);
             assert!(socket.tcp_congestion().unwrap().starts_with(b"reno"));

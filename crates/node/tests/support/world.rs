@@ -102,6 +102,8 @@ pub(crate) struct World {
     pub(crate) evicted: Vec<CarrierId>,
     /// What strangers were told: carriers that are no node's.
     heard: BTreeMap<(usize, CarrierId), Vec<u8>>,
+    /// Strangers that take nothing any more.
+    pub(crate) deaf: Vec<(usize, CarrierId)>,
 }
 
 impl World {
@@ -208,7 +210,7 @@ impl World {
     /// Someone who is no node connects to a host.
     pub(crate) fn stranger(&mut self, host: usize) -> CarrierId {
         let carrier = self.carrier(host);
-        let addr = SocketAddr::from(([192, 0, 2, 1], 40_000 + carrier.0 as u16));
+        let addr = SocketAddr::from(([192, 0, 2, carrier.0 as u8], 40_000));
         self.hosts[host].node.incoming(self.now, carrier, addr);
         self.heard.insert((host, carrier), Vec::new());
         carrier
@@ -336,7 +338,7 @@ impl World {
     }
 
     fn write(&mut self, host: usize, carrier: CarrierId) {
-        loop {
+        while !self.deaf.contains(&(host, carrier)) {
             let Some(plan) = self.hosts[host].node.send_plan(carrier) else { return };
             let bytes: Vec<u8> = plan.as_io_slices().iter().flat_map(|slice| slice.iter().copied()).collect();
             if bytes.is_empty() {
