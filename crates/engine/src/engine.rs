@@ -84,7 +84,8 @@ impl Engine {
             facts: settings.log_facts as usize,
         };
         let outbox = Arc::new(Outbox::new(limits, bell));
-        let (threads, disk_threads) = (Arc::new(Threads::default()), Threads::default());
+        let sys = Sys::new(options.sys);
+        let (threads, disk_threads) = (Arc::new(Threads::new(sys)), Threads::new(sys));
         let hears = outbox.clone();
         let panicked = move |why| hears.poison(format!("a disk thread panicked: {why}"));
         let bounds = Bounds {
@@ -102,7 +103,7 @@ impl Engine {
         let workers = Workers::start(size, &disk_threads, Arc::new(panicked));
         let workers = workers.map_err(|error| scarce("threads", &error))?;
         let shared = Arc::new(Shared {
-            sys: Sys::new(options.sys),
+            sys,
             network: options.network,
             started: Instant::now(),
             session: Arc::new(Mutex::new(session)),

@@ -7,10 +7,11 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::lock::lock;
+use crate::sys::Sys;
 
-/// A set of threads.
-#[derive(Default)]
+/// A set of threads, none of which pushes the application's own aside.
 pub(crate) struct Threads {
+    sys: Sys,
     handles: Mutex<Vec<JoinHandle<()>>>,
     running: Arc<(Mutex<usize>, Condvar)>,
 }
@@ -26,13 +27,19 @@ impl Drop for Farewell {
 }
 
 impl Threads {
+    pub(crate) fn new(sys: Sys) -> Threads {
+        Threads { sys, handles: Mutex::default(), running: Arc::default() }
+    }
+
     pub(crate) fn spawn(&self, builder: Builder, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
         // Held until the handle lies there: the thread may ask for it at once.
         let mut handles = lock(&self.handles);
         *lock(&self.running.0) += 1;
         let farewell = Farewell(self.running.clone());
+        let sys = self.sys;
         let handle = builder.spawn(move || {
             let _farewell = farewell;
+            sys.wait_ones_turn();
             run();
         })?;
         handles.push(handle);
@@ -76,12 +83,14 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
 mod tests {
     use std::sync::mpsc;
 
+    use bitlode_storage::SysMode;
+
     use super::*;
 
     #[test]
     fn a_thread_that_starts_another_one_while_all_are_waited_for_ends_with_it() {
         for _ in 0..300 {
-            let threads = Arc::new(Threads::default());
+            let threads = Arc::new(Threads::new(Sys::new(SysMode::Native)));
             let (go, wait) = mpsc::channel();
             let (theirs, builder) = (threads.clone(), || Builder::new().name("bitlode-test".into()));
             let first = move || {

@@ -370,7 +370,10 @@ mod tests {
     use std::sync::mpsc;
     use std::time::Duration;
 
+    use bitlode_storage::SysMode;
+
     use super::*;
+    use crate::sys::Sys;
 
     fn start(threads: &Threads, number: usize, panicked: Arc<dyn Fn(String) + Send + Sync>) -> Workers {
         let bounds = Bounds { lanes: 16, bytes: 1 << 24, patience: Duration::from_millis(40) };
@@ -381,7 +384,7 @@ mod tests {
 
     #[test]
     fn slow_tasks_never_hold_up_quick_ones() {
-        let threads = Threads::default();
+        let threads = Threads::new(Sys::new(SysMode::Native));
         let workers = start(&threads, 3, Arc::new(|_| {}));
         let gate = Arc::new((Mutex::new(false), Condvar::new()));
         for pace in [Pace::Slow, Pace::Hash].repeat(5) {
@@ -405,7 +408,7 @@ mod tests {
 
     #[test]
     fn a_task_that_panics_is_reported_and_its_thread_goes_on() {
-        let threads = Threads::default();
+        let threads = Threads::new(Sys::new(SysMode::Native));
         let (tx, rx) = mpsc::channel();
         let workers = start(&threads, 1, Arc::new(move |why| tx.send(why).unwrap()));
         workers.submit(Pace::Quick, Box::new(|_| panic!("planned")));

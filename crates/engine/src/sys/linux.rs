@@ -26,6 +26,14 @@ pub(super) fn descriptors_in_use() -> Option<usize> {
     std::fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count().saturating_sub(1))
 }
 
+/// The calling thread does batch work from now on (sched(7), `SCHED_BATCH`): it keeps its whole share of a processor, but
+/// does not push a running thread aside when it wakes. Every process may choose it; where it is refused, all stays as it was.
+pub(super) fn wait_ones_turn() {
+    let plain = libc::sched_param { sched_priority: 0 };
+    // SAFETY: 0 is the calling thread, and `plain` lives through the call, which only reads it.
+    let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const plain) };
+}
+
 pub(super) fn thread_cpu_us() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is a valid place for one timespec, and the call keeps no pointer to it.
@@ -84,6 +92,21 @@ mod tests {
         let before = alone.tcp_congestion().unwrap();
         spare_pacing(&SockRef::from(&alone));
         assert_eq!(alone.tcp_congestion().unwrap(), before);
+    }
+
+    #[test]
+    fn a_thread_that_waits_its_turn_does_batch_work_and_no_other_thread_does() {
+        // The 41st number of proc_pid_stat(5), of which the name in brackets is the second.
+        let policy = || {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            stat.rsplit(')').next().unwrap().split_whitespace().nth(38).unwrap().parse::<i32>().unwrap()
+        };
+        let before = policy();
+        let there = std::thread::spawn(move || {
+            wait_ones_turn();
+            policy()
+        });
+        assert_eq!((there.join().unwrap(), policy()), (libc::SCHED_BATCH, before));
     }
 
     #[test]

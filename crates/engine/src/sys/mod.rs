@@ -54,6 +54,15 @@ impl Sys {
         32
     }
 
+    /// For threads of the engine: the application's own thread, which does little and is waited for, is not pushed aside by
+    /// the calling thread whenever that wakes, where the system can tell them apart.
+    pub(crate) fn wait_ones_turn(self) {
+        #[cfg(target_os = "linux")]
+        if self.native {
+            linux::wait_ones_turn();
+        }
+    }
+
     /// CPU time of the calling thread, microseconds; 0 where the system does not tell.
     pub(crate) fn thread_cpu_us(self) -> u64 {
         #[cfg(target_os = "linux")]

@@ -153,10 +153,9 @@ fn name_of(name: &str) -> io::Result<CString> {
 
 fn open_at(dir: RawFd, name: &str, flags: i32) -> io::Result<OwnedFd> {
     let name = name_of(name)?;
-    // SAFETY: `dir` is open and `name` ends in NUL; both live through the call, which touches no other memory of ours.
-    let fd = check(unsafe { libc::openat(dir, name.as_ptr(), flags, 0o666) })?;
-    // SAFETY: the call has just given us this descriptor, and nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    // SAFETY: `dir` is open and `name` ends in NUL; both live through the call, which touches no other memory of ours. It has
+    // just given us the descriptor, and nobody else knows it.
+    unsafe { check(libc::openat(dir, name.as_ptr(), flags, 0o666)).map(|fd| OwnedFd::from_raw_fd(fd)) }
 }
 
 fn open_beneath(dir: RawFd, path: &[&str], flags: i32) -> io::Result<OwnedFd> {
