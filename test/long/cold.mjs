@@ -1,9 +1,12 @@
 // Seeding from a disk whose page cache is empty: each byte is read from the device once (/proc/diskstats), and the network
 // thread never waits for the disk (its longest turn). --size MiB (8192).
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
+import { sharedTarget } from '../../.ci/lib.mjs'
 import { bitlode, disk, project, Score, writeContent } from './lib.mjs'
 
 const { values } = parseArgs({ options: { size: { type: 'string', default: '8192' } } })
@@ -25,6 +28,21 @@ function read(path) {
 
 /** Bytes that this process had the device read: what others read meanwhile, programs that lost their cache, is not in it. */
 const ours = () => Number(/^read_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
+
+/** Watches each processor for stops that no priority prevents; `end()` gives the longest, in milliseconds. */
+async function watchStops() {
+  const program = join(project, 'target', sharedTarget()[1] ?? '', 'release/examples/stops')
+  const watchers = Array.from({ length: availableParallelism() }, (_, cpu) =>
+    spawn('taskset', ['-c', String(cpu), 'chrt', '-f', '90', program], { stdio: ['pipe', 'pipe', 'inherit'] }),
+  )
+  const said = watchers.map((child) => text(child.stdout))
+  return {
+    async end() {
+      for (const child of watchers) child.stdin.end()
+      return Math.max(...(await Promise.all(said)).map((lines) => Number(lines.trim().split('\n').at(-1))))
+    },
+  }
+}
 
 function dropCache() {
   execFileSync('sync')
@@ -51,6 +69,7 @@ try {
     const seed = await client.add(torrent, { path: content, mode: 'seed' })
     await seed.ready()
     dropCache()
+    const stops = await watchStops()
     const [before, oursBefore] = [read(base), ours()]
     const down = bitlode([
       'download',
@@ -62,7 +81,10 @@ try {
       '--peer',
       client.address().addresses[0],
     ])
-    await down.event('done')
+    // A seed that breaks would leave the download waiting for ever.
+    const broken = new Promise((_, reject) => client.on('failed', ({ error }) => reject(error)))
+    await Promise.race([down.event('done'), broken])
+    const stop = await stops.end()
     const times = (read(base) - before) / bytes
     const oursTimes = (ours() - oursBefore) / bytes
     const [longest, own] = ['longestTurn', 'longestOwnTurn'].map(
@@ -71,13 +93,14 @@ try {
     await down.ended
     await client.close()
     process.stdout.write(
-      `${values.size} MiB seeded from a cold disk: ${times.toFixed(4)} × its bytes read, ${oursTimes.toFixed(4)} × by the seed, longest turn ${own.toFixed(1)} ms of its own, ${longest.toFixed(1)} ms with what others had the processor\n`,
+      `${values.size} MiB seeded from a cold disk: ${times.toFixed(4)} × its bytes read, ${oursTimes.toFixed(4)} × by the seed, longest turn ${own.toFixed(1)} ms of its own, ${longest.toFixed(1)} ms with what others had the processor; longest stop of a processor for a thread that nothing may push aside ${stop.toFixed(1)} ms\n`,
     )
     score.check(times > 0.98 && times < 1.02, `each byte is read once, not ${times.toFixed(4)} times`)
-    // Two checks: a turn of its own that is long waited or worked; one that is only long with what others had the processor,
-    // the leech's threads for instance, says that the machine has too few.
+    // Two checks: a turn of its own that is long waited or worked; one that is only long with what others had the processor
+    // says that the machine has too few, but for what the hypervisor took, which no thread can prevent.
     score.check(own <= 20, `the longest turn of its own is at most 20 ms, not ${own.toFixed(1)}`)
-    score.check(longest <= 20, `the longest turn is at most 20 ms, not ${longest.toFixed(1)}`)
+    const allowed = 20 + stop
+    score.check(longest <= allowed, `the longest turn is at most ${allowed.toFixed(1)} ms, not ${longest.toFixed(1)}`)
   }
 } finally {
   rmSync(base, { recursive: true, force: true })
