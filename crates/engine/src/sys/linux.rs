@@ -95,18 +95,21 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_waits_its_turn_does_batch_work_and_no_other_thread_does() {
+    fn threads_of_the_engine_do_batch_work_and_no_others() {
         // The 41st number of proc_pid_stat(5), of which the name in brackets is the second.
         let policy = || {
             let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
             stat.rsplit(')').next().unwrap().split_whitespace().nth(38).unwrap().parse::<i32>().unwrap()
         };
         let before = policy();
-        let there = std::thread::spawn(move || {
-            wait_ones_turn();
-            policy()
-        });
-        assert_eq!((there.join().unwrap(), policy()), (libc::SCHED_BATCH, before));
+        let in_a_thread = |mode| {
+            let (said, heard) = std::sync::mpsc::channel();
+            let threads = crate::threads::Threads::new(crate::sys::Sys::new(mode));
+            threads.spawn(std::thread::Builder::new(), move || said.send(policy()).unwrap()).unwrap();
+            heard.recv().unwrap()
+        };
+        assert_eq!(in_a_thread(bitlode_storage::SysMode::Native), libc::SCHED_BATCH);
+        assert_eq!((in_a_thread(bitlode_storage::SysMode::Portable), policy()), (before, before));
     }
 
     #[test]
