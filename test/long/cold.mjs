@@ -29,17 +29,18 @@ function read(path) {
 /** Bytes that this process had the device read: what others read meanwhile, programs that lost their cache, is not in it. */
 const ours = () => Number(/^read_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
 
-/** Watches each processor for stops that no priority prevents; `end()` gives the longest, in milliseconds. */
-async function watchStops() {
+/** Watches each processor for stops that no priority prevents; `end()` gives the longest in milliseconds, NaN if it may not. */
+function watchStops() {
   const program = join(project, 'target', sharedTarget()[1] ?? '', 'release/examples/stops')
   const watchers = Array.from({ length: availableParallelism() }, (_, cpu) =>
     spawn('taskset', ['-c', String(cpu), 'chrt', '-f', '90', program], { stdio: ['pipe', 'pipe', 'inherit'] }),
   )
+  for (const child of watchers) child.on('error', (error) => process.stderr.write(`${error.message}\n`))
   const said = watchers.map((child) => text(child.stdout))
   return {
     async end() {
       for (const child of watchers) child.stdin.end()
-      return Math.max(...(await Promise.all(said)).map((lines) => Number(lines.trim().split('\n').at(-1))))
+      return Math.max(...(await Promise.all(said)).map((line) => Number.parseFloat(line)))
     },
   }
 }
@@ -69,7 +70,7 @@ try {
     const seed = await client.add(torrent, { path: content, mode: 'seed' })
     await seed.ready()
     dropCache()
-    const stops = await watchStops()
+    const stops = watchStops()
     const [before, oursBefore] = [read(base), ours()]
     const down = bitlode([
       'download',
@@ -83,7 +84,11 @@ try {
     ])
     // A seed that breaks would leave the download waiting for ever.
     const broken = new Promise((_, reject) => client.on('failed', ({ error }) => reject(error)))
-    await Promise.race([down.event('done'), broken])
+    try {
+      await Promise.race([down.event('done'), broken])
+    } finally {
+      if (!down.events.some(({ event }) => event === 'done')) down.child.kill()
+    }
     const stop = await stops.end()
     const times = (read(base) - before) / bytes
     const oursTimes = (ours() - oursBefore) / bytes
@@ -96,11 +101,11 @@ try {
       `${values.size} MiB seeded from a cold disk: ${times.toFixed(4)} × its bytes read, ${oursTimes.toFixed(4)} × by the seed, longest turn ${own.toFixed(1)} ms of its own, ${longest.toFixed(1)} ms with what others had the processor; longest stop of a processor for a thread that nothing may push aside ${stop.toFixed(1)} ms\n`,
     )
     score.check(times > 0.98 && times < 1.02, `each byte is read once, not ${times.toFixed(4)} times`)
-    // Two checks: a turn of its own that is long waited or worked; one that is only long with what others had the processor
-    // says that the machine has too few, but for what the hypervisor took, which no thread can prevent.
+    // Two checks: a turn of its own that is long waited or worked; one that is only long with what others had the processor,
+    // the leech's threads for instance, says that the machine has too few. The stop is only told: it says how much of such a
+    // turn no thread could have prevented.
     score.check(own <= 20, `the longest turn of its own is at most 20 ms, not ${own.toFixed(1)}`)
-    const allowed = 20 + stop
-    score.check(longest <= allowed, `the longest turn is at most ${allowed.toFixed(1)} ms, not ${longest.toFixed(1)}`)
+    score.check(longest <= 20, `the longest turn is at most 20 ms, not ${longest.toFixed(1)}`)
   }
 } finally {
   rmSync(base, { recursive: true, force: true })
