@@ -129,15 +129,22 @@ impl OpenPiece {
         if self.busy {
             return None;
         }
-        let last = self.missing == 0;
+        // Runs of one length fill the lanes that they share to the end; what else is here makes the next job.
+        let step = match spill {
+            Spill::Runs { run } if run != u32::MAX => (run / BLOCK_LEN).max(1) as usize,
+            _ => usize::MAX,
+        };
+        let end = self.ready.min(self.front.saturating_add(step));
+        let whole = self.missing == 0;
+        let last = whole && end == self.blocks.len();
         let bytes = (self.ready - self.front) as u64 * u64::from(BLOCK_LEN);
         let run = matches!(spill, Spill::Runs { run } if run != u32::MAX && bytes >= u64::from(run));
         let all = matches!(spill, Spill::All) && self.held > 0;
-        if !last && !run && !all {
+        if !whole && !run && !all {
             return None;
         }
-        let mut feed = Vec::with_capacity(self.ready - self.front);
-        while self.front < self.ready {
+        let mut feed = Vec::with_capacity(end - self.front);
+        while self.front < end {
             let block = self.block(self.front);
             match self.take(self.front) {
                 Some(chunk) => feed.push(Feed::Memory(block, chunk)),

@@ -381,7 +381,7 @@ impl Store {
         let usual = Spill::Runs { run: if whole { u32::MAX } else { self.limits.run } };
         let spill = spill.unwrap_or(if open.pressed { Spill::All } else { usual });
         if let Some(mut work) = open.work(now, spill) {
-            work.urgent |= work.last && self.is_last();
+            work.urgent |= self.is_last();
             self.job(Work::Piece(Box::new(work)));
         }
     }

@@ -183,6 +183,24 @@ fn a_batch_takes_jobs_of_several_torrents_and_of_other_kinds() {
 }
 
 #[test]
+fn a_large_piece_is_hashed_a_run_at_a_time_however_much_of_it_has_come() {
+    let (run, disk) = (64 * KIB, MemoryDisk::default());
+    let content = Content::new(512 * KIB, &[(&[], 512 * 1024)]);
+    let mut rig = opened(&content, &disk, Limits { whole_piece: 256 * KIB, run, ..limits() });
+    content.blocks(0).into_iter().for_each(|block| rig.give(block));
+    let mut held = Vec::new();
+    while let Some(job) = rig.jobs.front().filter(|job| job.held() > 0) {
+        assert_eq!(job.is_urgent(), !held.is_empty(), "nothing else is to come");
+        held.push(job.held());
+        assert_eq!(rig.jobs.len(), 1, "one owner of the hash");
+        let done = rig.run_one().unwrap();
+        rig.tell(StoreInput::Done(done));
+    }
+    // Runs of one length fill the lanes that they share with other pieces to the end.
+    assert_eq!((held, rig.verified()), (vec![run; 8], vec![0]));
+}
+
+#[test]
 fn only_pieces_that_others_wait_for_are_urgent() {
     let content = Content::new(64 * KIB, &[(&[], 3 * 64 * 1024)]);
     let disk = MemoryDisk::default();
