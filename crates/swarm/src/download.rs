@@ -20,6 +20,8 @@ const SHARE: u32 = 2;
 /// Waiting peers that are asked in vain until the rest has to wait for the next time, and when that is.
 const IN_VAIN: u32 = 100;
 const PUMP_AGAIN: Duration = Duration::from_millis(50);
+/// Memory that storage holds without giving any back for so long waits for blocks, not for the disk.
+const STUCK: Duration = Duration::from_millis(20);
 /// Blocks that come later than this from a slow peer are asked of idle ones too, before the end game.
 const HOSTAGE: Duration = Duration::from_secs(10);
 /// The part of its grant that a torrent's unfinished runs may fill.
@@ -84,7 +86,7 @@ impl Swarm {
             self.wait(key);
         }
         if most < room {
-            self.starve();
+            self.starve(now);
         }
     }
 
@@ -94,13 +96,19 @@ impl Swarm {
     }
 
     /// Somebody could be asked for more if there were more memory.
-    fn starve(&mut self) {
+    fn starve(&mut self, now: Time) {
         self.starved = true;
-        // Most of the memory lies in storage, waiting for the rest of its pieces.
-        if !self.pressed && self.unfreed / 2 > self.promised {
-            self.pressed = true;
-            self.say(Output::Pressure);
+        if self.pressed || self.unfreed / 2 <= self.promised {
+            return;
         }
+        // Most of the memory lies in storage: on its way to the disk, or waiting for the rest of its pieces.
+        let stuck = self.gave + STUCK;
+        if now < stuck {
+            self.pump_at = self.pump_at.min(stuck);
+            return;
+        }
+        self.pressed = true;
+        self.say(Output::Pressure);
     }
 
     /// Partial pieces to stay within: as many as are meant at 1 MiB a piece, and as the grant can hold.
@@ -179,7 +187,7 @@ impl Swarm {
         let mut in_vain = 0;
         for _ in 0..self.hungry.len() {
             if self.left() == 0 {
-                return self.starve();
+                return self.starve(now);
             }
             if in_vain == IN_VAIN {
                 self.pump_at = now + PUMP_AGAIN;
@@ -224,6 +232,9 @@ impl Swarm {
         match arrival {
             Arrival::Kept { cancel } => {
                 self.say(Output::Keep { peer: key, block });
+                if self.unfreed == 0 {
+                    self.gave = now;
+                }
                 self.unfreed = self.unfreed.saturating_add(1);
                 self.down.add(now, len);
                 if let Some(peer) = self.peers.get_mut(&key) {
@@ -390,7 +401,8 @@ impl Swarm {
         }
     }
 
-    pub(crate) fn on_freed(&mut self, slabs: u32) {
+    pub(crate) fn on_freed(&mut self, now: Time, slabs: u32) {
+        self.gave = now;
         self.unfreed = self.unfreed.saturating_sub(slabs);
         self.pressed = false;
         self.pump_due |= self.starved;

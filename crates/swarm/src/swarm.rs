@@ -67,6 +67,8 @@ pub struct Swarm {
     pub(crate) hungry: VecDeque<PeerKey>,
     pub(crate) starved: bool,
     pub(crate) pressed: bool,
+    /// When storage gave memory back, or began to hold some.
+    pub(crate) gave: Time,
     pub(crate) pump_due: bool,
     /// When those who could not be asked last time are looked at.
     pub(crate) pump_at: Time,
@@ -157,6 +159,7 @@ impl Swarm {
             hungry: VecDeque::new(),
             starved: false,
             pressed: false,
+            gave: Time::ZERO,
             pump_due: false,
             pump_at: Time::NEVER,
             end_game: false,
@@ -204,7 +207,7 @@ impl Swarm {
             Input::Verified { piece } => self.on_verified(now, piece),
             Input::Failed { piece } => self.on_failed(now, piece),
             Input::Lost { block } => self.on_lost(block),
-            Input::Freed { slabs } => self.on_freed(slabs),
+            Input::Freed { slabs } => self.on_freed(now, slabs),
             Input::Grant { slabs } => self.on_grant(slabs),
             Input::Candidates(list) => {
                 for candidate in list {

@@ -120,6 +120,24 @@ fn fifty_peers_with_pieces_larger_than_memory_complete() {
 }
 
 #[test]
+fn storage_hears_of_pressure_when_it_has_given_nothing_back_for_20_ms() {
+    let mut rig = Rig::new(torrent(64 * MIB, 16 << 20));
+    rig.grant(64);
+    rig.seed_peer(100 * MIB);
+    assert!(rig.run_until(rig.now + secs(1), |rig| rig.swarm.snapshot().unfreed > 0));
+    for _ in 0..100 {
+        rig.run(Duration::from_millis(10));
+        rig.tell(Input::Freed { slabs: 1 });
+    }
+    assert!(rig.swarm.snapshot().starved && rig.swarm.snapshot().unfreed > 50, "{:?}", rig.swarm.snapshot());
+    assert_eq!(rig.pressed, 0, "it is slow, not stuck");
+    rig.run(Duration::from_millis(19));
+    assert_eq!(rig.pressed, 0);
+    rig.run(Duration::from_millis(1));
+    assert_eq!(rig.pressed, 1);
+}
+
+#[test]
 fn no_peer_starves_when_memory_is_short() {
     let mut rig = Rig::new(torrent(64 * MIB, 1 << 20));
     rig.grant(20);
