@@ -74,10 +74,10 @@ export interface ShardLoad {
   readonly torrents: number
   /** Microseconds spent outside of waiting. */
   readonly busy: number
-  /** The longest turn between two waits, microseconds. */
+  /** The longest turn between two waits, microseconds; since the client was opened, or the turns begun anew. */
   readonly longestTurn: number
   /**
-   * The longest turn without the time in which the processor was given to others, microseconds: the CPU time of a turn that
+   * Of the same turns the longest without the time in which the processor was given to others, microseconds: the CPU time of a turn that
    * never slept, the whole of one that waited for something. Where the system does not tell, `longestTurn`.
    */
   readonly longestOwnTurn: number
@@ -210,9 +210,13 @@ export class Client extends Emitter<ClientEvents> {
     return first ? { port: first.port, addresses } : null
   }
 
-  /** What each network thread has done so far. */
-  loads(): readonly ShardLoad[] {
-    const numbers = this.#engine.shardLoads()
+  /**
+   * What each network thread has done so far.
+   * @param options.anew Begin the longest turns anew behind it, so that the next call tells of what came between. A
+   * monitor that asks in intervals wants this; there should be one of them. Default false.
+   */
+  loads({ anew = false }: { readonly anew?: boolean } = {}): readonly ShardLoad[] {
+    const numbers = this.#engine.shardLoads(anew)
     return Array.from({ length: numbers.length / 5 }, (_, shard) => {
       const five = numbers.subarray(5 * shard, 5 * shard + 5)
       const [torrents = 0, busy = 0, longestTurn = 0, longestOwnTurn = 0, cpu = 0] = five

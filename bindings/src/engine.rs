@@ -245,11 +245,12 @@ impl Engine {
         guard("engine.peerId", || Ok(ByteCopy(self.held.core()?.peer_id().to_vec())))
     }
 
-    /// For each shard: torrents, then microseconds: busy, the longest turn, the longest without others, CPU.
+    /// For each shard: torrents, then microseconds: busy, the longest turn, the longest without others, CPU. With `anew` the
+    /// longest turns begin anew behind it.
     #[napi(catch_unwind, ts_return_type = "Float64Array")]
-    pub fn shard_loads(&self) -> Result<FloatCopy> {
+    pub fn shard_loads(&self, anew: bool) -> Result<FloatCopy> {
         guard("engine.shardLoads", || {
-            let loads = self.held.core()?.shard_loads();
+            let loads = self.held.core()?.shard_loads(anew);
             let numbers = |load: &bitlode::api::ShardLoad| {
                 let (turn, own) = (load.longest_turn_us as f64, load.longest_own_turn_us as f64);
                 [load.torrents as f64, load.busy_us as f64, turn, own, load.cpu_us as f64]

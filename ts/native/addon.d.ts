@@ -60,8 +60,11 @@ export declare class Engine {
   listening(): Array<string>
   /** The peer id of all our handshakes, 20 bytes. */
   peerId(): Uint8Array
-  /** For each shard: torrents, then microseconds: busy, the longest turn, the longest without others, CPU. */
-  shardLoads(): Float64Array
+  /**
+   * For each shard: torrents, then microseconds: busy, the longest turn, the longest without others, CPU. With `anew` the
+   * longest turns begin anew behind it.
+   */
+  shardLoads(anew: boolean): Float64Array
   /** Stops and joins all threads; false when one is stuck and was left behind. Nothing rings afterwards. */
   shutdown(): boolean
 }

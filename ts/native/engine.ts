@@ -187,8 +187,8 @@ export class NativeEngine {
   }
 
   /** What each shard has done, five numbers each; see the addon. */
-  shardLoads(): Float64Array {
-    return this.#end ? new Float64Array() : call(() => this.#native.shardLoads())
+  shardLoads(anew: boolean): Float64Array {
+    return this.#end ? new Float64Array() : call(() => this.#native.shardLoads(anew))
   }
 
   /** Calls `listener` about twice a second; the result ends that. */

@@ -364,16 +364,10 @@ impl Engine {
         lock(&self.shared.session).peer_id()
     }
 
-    /// What each shard has done so far; at most 100 ms old.
-    pub fn shard_loads(&self) -> Vec<ShardLoad> {
-        let read = |load: &Load| ShardLoad {
-            torrents: u32::try_from(load.torrents.load(Relaxed)).unwrap_or(u32::MAX),
-            busy_us: load.busy_us.load(Relaxed),
-            longest_turn_us: load.longest_turn_us.load(Relaxed),
-            longest_own_turn_us: load.longest_own_turn_us.load(Relaxed),
-            cpu_us: load.cpu_us.load(Relaxed),
-        };
-        self.shared.loads.iter().map(read).collect()
+    /// What each shard has done so far; at most 100 ms old. With `anew` the longest turns begin anew behind it, so that the
+    /// next call tells of what came between.
+    pub fn shard_loads(&self, anew: bool) -> Vec<ShardLoad> {
+        self.shared.loads.iter().map(|load| load.read(anew)).collect()
     }
 
     /// Stops and joins all threads within `limit`; false when one is stuck, in a disk for instance, and was left behind,

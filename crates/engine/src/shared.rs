@@ -14,7 +14,7 @@ use bitlode_storage::sys::RealDisk;
 use bitlode_storage::{FilePool, JobDone};
 use mio::net::TcpStream;
 
-use crate::api::{COUNTERS, PeerSource, ReaderId, RequestId, StreamId};
+use crate::api::{COUNTERS, PeerSource, ReaderId, RequestId, ShardLoad, StreamId};
 use crate::inbox::Inbox;
 use crate::lock::lock;
 use crate::outbox::Outbox;
@@ -88,6 +88,30 @@ pub(crate) struct Load {
     pub(crate) cpu_us: AtomicU64,
 }
 
+impl Load {
+    /// A turn has ended; `own` tells its time without others, which is asked for only when it may be the longest.
+    pub(crate) fn turn(&self, wall_us: u64, own: impl FnOnce() -> u64) {
+        if wall_us > self.longest_turn_us.load(Relaxed) {
+            self.longest_turn_us.fetch_max(wall_us, Relaxed);
+        }
+        if wall_us > self.longest_own_turn_us.load(Relaxed) {
+            self.longest_own_turn_us.fetch_max(own(), Relaxed);
+        }
+    }
+
+    /// All of it; with `anew` the longest turns begin anew behind it.
+    pub(crate) fn read(&self, anew: bool) -> ShardLoad {
+        let longest = |turn: &AtomicU64| if anew { turn.swap(0, Relaxed) } else { turn.load(Relaxed) };
+        ShardLoad {
+            torrents: u32::try_from(self.torrents.load(Relaxed)).unwrap_or(u32::MAX),
+            busy_us: self.busy_us.load(Relaxed),
+            longest_turn_us: longest(&self.longest_turn_us),
+            longest_own_turn_us: longest(&self.longest_own_turn_us),
+            cpu_us: self.cpu_us.load(Relaxed),
+        }
+    }
+}
+
 /// Everything that the threads share. Locks here guard tables, never a socket or a disk, and are not taken per block.
 pub(crate) struct Shared {
     pub(crate) settings: Arc<Settings>,
@@ -141,5 +165,24 @@ impl Shared {
 
     pub(crate) fn reader(&self, id: ReaderId) -> Option<Arc<Reader>> {
         lock(&self.readers).get(&id).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_turns_begin_anew_behind_whoever_asks_for_it() {
+        let load = Load::default();
+        let longest = |anew| (load.read(anew).longest_turn_us, load.read(anew).longest_own_turn_us);
+        load.turn(10, || 4);
+        load.turn(7, || 5);
+        load.turn(4, || panic!("it cannot be the longest"));
+        assert_eq!(longest(false), (10, 5));
+        assert_eq!(load.read(true).longest_own_turn_us, 5);
+        assert_eq!(longest(false), (0, 0));
+        load.turn(3, || 3);
+        assert_eq!(longest(false), (3, 3));
     }
 }

@@ -63,9 +63,6 @@ pub(crate) struct Shard {
     left: bool,
     stopped: bool,
     busy_us: u64,
-    longest_turn_us: u64,
-    /// The longest turn without the time in which others had the processor.
-    longest_own_turn_us: u64,
 }
 
 /// What is to be known of a turn at its end.
@@ -122,8 +119,6 @@ impl Shard {
             left: false,
             stopped: false,
             busy_us: 0,
-            longest_turn_us: 0,
-            longest_own_turn_us: 0,
             shared,
         })
     }
@@ -343,9 +338,8 @@ impl Shard {
     fn count(&mut self, turn: &Turn) {
         let wall = self.now.micros().saturating_sub(turn.began.micros());
         self.busy_us += wall;
-        self.longest_turn_us = self.longest_turn_us.max(wall);
-        if wall > self.longest_own_turn_us {
-            self.longest_own_turn_us = self.longest_own_turn_us.max(turn.own(wall, self.shared.sys));
+        if let Some(load) = self.load() {
+            load.turn(wall, || turn.own(wall, self.shared.sys));
         }
     }
 
@@ -353,8 +347,6 @@ impl Shard {
         if let Some(load) = self.load() {
             load.torrents.store(self.torrents.len() as u64, Relaxed);
             load.busy_us.store(self.busy_us, Relaxed);
-            load.longest_turn_us.store(self.longest_turn_us, Relaxed);
-            load.longest_own_turn_us.store(self.longest_own_turn_us, Relaxed);
             load.cpu_us.store(self.shared.sys.thread_cpu_us(), Relaxed);
         }
     }
