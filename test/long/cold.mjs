@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { sharedTarget } from '../../.ci/lib.mjs'
+import { warm } from '../../benches/measure.mjs'
 import { bitlode, disk, project, Score, writeContent } from './lib.mjs'
 
 const { values } = parseArgs({ options: { size: { type: 'string', default: '8192' } } })
@@ -70,6 +71,9 @@ try {
     const seed = await client.add(torrent, { path: content, mode: 'seed' })
     await seed.ready()
     dropCache()
+    warm(bytes + 2 ** 31)
+    // What was before, the check above all, is no seeding.
+    client.loads({ anew: true })
     const stops = watchStops()
     const [before, oursBefore] = [read(base), ours()]
     const down = bitlode([
