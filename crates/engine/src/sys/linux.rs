@@ -1,9 +1,14 @@
 //! Linux.
 
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use socket2::SockRef;
+
+/// Bytes of a segment that come with no network: jumbo frames have 9,000, loopback 64 KiB and, as long as its window is
+/// small, half of that.
+const LARGEST_SEGMENT: u32 = 16 << 10;
 
 /// Unanswered bytes end the connection after `silence` (tcp(7), TCP_USER_TIMEOUT).
 pub(super) fn set_user_timeout(socket: &SockRef<'_>, silence: Duration) -> io::Result<()> {
@@ -12,13 +17,25 @@ pub(super) fn set_user_timeout(socket: &SockRef<'_>, silence: Duration) -> io::R
 
 /// A connection within the machine has no queue on its way that pacing could spare, but BBR, where it is the system's
 /// choice, arms a timer for each burst of it: two fifths of a seed's CPU time. Every process may choose Reno, which does not
-/// pace (tcp(7), TCP_CONGESTION). Both ends at one address, or at loopback, are the connections that are known to stay here.
+/// pace (tcp(7), TCP_CONGESTION). Known to stay here are connections whose ends have one address, those to loopback, and
+/// those to another address of this machine: that way segments are larger than on any network.
 pub(super) fn spare_pacing(socket: &SockRef<'_>) {
     let ip = |addr: io::Result<socket2::SockAddr>| addr.ok()?.as_socket().map(|addr| addr.ip().to_canonical());
     let (here, there) = (ip(socket.local_addr()), ip(socket.peer_addr()));
-    if there.is_some() && (here == there || there.is_some_and(|ip| ip.is_loopback())) {
+    let stays = |there: IpAddr| {
+        here == Some(there)
+            || there.is_loopback()
+            || (socket.tcp_mss().is_ok_and(|bytes| bytes > LARGEST_SEGMENT) && is_own(there))
+    };
+    if there.is_some_and(stays) {
         let _ = socket.set_tcp_congestion(b"reno");
     }
+}
+
+/// Whether an address is one of this machine's: only those can be bound to. Where the machine's owner allows to bind to any
+/// (ip_nonlocal_bind, ip(7)), all are.
+fn is_own(ip: IpAddr) -> bool {
+    std::net::UdpSocket::bind((ip, 0)).is_ok()
 }
 
 /// The folder that is read is open itself, and is not counted.
@@ -92,6 +109,22 @@ mod tests {
         let before = alone.tcp_congestion().unwrap();
         spare_pacing(&SockRef::from(&alone));
         assert_eq!(alone.tcp_congestion().unwrap(), before);
+    }
+
+    #[test]
+    fn a_connection_to_another_address_of_the_machine_is_not_paced() {
+        assert!(is_own("127.0.0.1".parse().unwrap()));
+        assert!(!is_own("198.51.100.77".parse().unwrap()), "one for documents (RFC 5737) is nobody's");
+        // Its own address in a network, if it has one: nothing is sent to ask for it (the address is one of RFC 5737).
+        let asks = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+        let Ok(own) = asks.connect("198.51.100.77:9").and_then(|()| asks.local_addr()) else { return };
+        let listener = std::net::TcpListener::bind((own.ip(), 0)).unwrap();
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        socket.connect(&listener.local_addr().unwrap().into()).unwrap();
+        let _ = socket.set_tcp_congestion(b"cubic");
+        spare_pacing(&SockRef::from(&socket));
+        assert!(socket.tcp_congestion().unwrap().starts_with(b"reno"));
     }
 
     #[test]
