@@ -55,8 +55,10 @@ pub trait Disk: Send + Sync + 'static {
     /// byte, unless the slices are empty.
     fn write(&self, file: &Self::File, from: &[IoSlice<'_>], offset: u64) -> Result<usize, Fault>;
 
-    /// As [`Disk::write`], of bytes that we shall not read again by ourselves: a disk may keep them out of the page cache.
-    fn write_final(&self, file: &Self::File, from: &[IoSlice<'_>], offset: u64) -> Result<usize, Fault> {
+    /// As [`Disk::write`], of bytes that we shall not read again by ourselves: a disk may keep them out of the page cache. The
+    /// file will have `len` bytes: a disk may find places for some of them already.
+    fn write_final(&self, file: &Self::File, from: &[IoSlice<'_>], offset: u64, len: u64) -> Result<usize, Fault> {
+        let _ = len;
         self.write(file, from, offset)
     }
 

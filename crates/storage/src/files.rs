@@ -172,7 +172,8 @@ impl<D: Disk> Files<D> {
                 continue;
             }
             let file = self.file(info, span.file, true)?;
-            let result = write_full(self.pool.disk(), &file, &mut slices, span.offset, after);
+            let len = info.layout.file(span.file).map_or(0, |file| file.len);
+            let result = write_full(self.pool.disk(), &file, &mut slices, (span.offset, len), after);
             // Marked after the write: a barrier that began before it must not count it as synced. Also after a failed
             // one, which may have written a part.
             lock(&self.known).dirty.insert(span.file.0);

@@ -46,7 +46,7 @@ pub(crate) fn write<D: Disk>(disk: &D, root: &D::Dir, name: &str, content: &[u8]
     // What stands there is torn or of another version: there is no truncation here, so it goes first.
     disk.remove(root, &[name])?;
     let file = disk.open(root, &[name], Access::Create)?;
-    write_full(disk, &file, &mut [std::io::IoSlice::new(content)], 0, After::ReadBack)?;
+    write_full(disk, &file, &mut [std::io::IoSlice::new(content)], (0, content.len() as u64), After::ReadBack)?;
     disk.sync(&file)?;
     disk.sync_dir(root, &[])
 }

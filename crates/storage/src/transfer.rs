@@ -108,12 +108,12 @@ pub(crate) enum After {
     ReadBack,
 }
 
-/// Writes all slices.
+/// Writes all slices to a file that will have `len` bytes.
 pub(crate) fn write_full<D: Disk>(
     disk: &D,
     file: &D::File,
     mut from: &mut [IoSlice<'_>],
-    mut offset: u64,
+    (mut offset, len): (u64, u64),
     after: After,
 ) -> Result<(), Fault> {
     IoSlice::advance_slices(&mut from, 0);
@@ -121,7 +121,7 @@ pub(crate) fn write_full<D: Disk>(
         fp!("disk.write")?;
         let now = from.get(..from.len().min(SLICES)).unwrap_or_default();
         let n = match after {
-            After::Done => disk.write_final(file, now, offset)?,
+            After::Done => disk.write_final(file, now, offset, len)?,
             After::ReadBack => disk.write(file, now, offset)?,
         };
         if n == 0 {

@@ -6,6 +6,8 @@ mod support;
 use std::fs;
 use std::io::IoSlice;
 use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 
 use bitlode_base::{Code, Coded, PieceIndex};
@@ -188,7 +190,7 @@ fn what_is_written_past_the_page_cache_is_what_is_read_also_where_the_file_syste
                 let (mut at, mut rest): (u64, &[u8]) = (at, &bytes[part]);
                 while !rest.is_empty() {
                     let (left, right) = rest.split_at(rest.len() / 2);
-                    let n = disk.write_final(&file, &[IoSlice::new(left), IoSlice::new(right)], at).unwrap();
+                    let n = disk.write_final(&file, &[IoSlice::new(left), IoSlice::new(right)], at, 100_003).unwrap();
                     (at, rest) = (at + n as u64, &rest[n..]);
                 }
             }
@@ -196,6 +198,34 @@ fn what_is_written_past_the_page_cache_is_what_is_read_also_where_the_file_syste
             assert_eq!(fs::read(dir.join("f")).unwrap(), bytes, "{parent:?} {sys:?} {limit}");
             fs::remove_dir_all(&dir).unwrap();
         }
+    }
+}
+
+#[test]
+fn places_are_found_around_what_is_written_fast_and_nowhere_else() {
+    let (dir, mib) = (PathBuf::from(format!("/var/tmp/bitlode-places-{}", std::process::id())), 1 << 20);
+    let of = Command::new("stat").args(["-f", "-c", "%T", "/var/tmp"]).output().unwrap();
+    let ext4 = String::from_utf8_lossy(&of.stdout).starts_with("ext");
+    for (sys, limit) in modes().into_iter().flat_map(|sys| [(sys, 0), (sys, u64::MAX)]) {
+        let disk = RealDisk::new(sys, limit);
+        let root = disk.open_root(&dir, true).unwrap();
+        let file = disk.open(&root, &["f"], Access::Create).unwrap();
+        let (bytes, at) = (vec![7; mib], 20 * mib);
+        // The first write to a part of the file is left alone, the second is not.
+        for from in [at + mib / 2, at] {
+            let part = [IoSlice::new(&bytes[..mib / 2])];
+            assert_eq!(disk.write_final(&file, &part, from as u64, 100 * mib as u64), Ok(mib / 2));
+        }
+        disk.sync(&file).unwrap();
+        let meta = fs::metadata(dir.join("f")).unwrap();
+        assert_eq!(meta.len(), 21 * mib as u64, "the file ends where it was written");
+        let window = if sys == SysMode::Native && limit == 0 { 8 } else { 1 };
+        // Some pages may be the file system's own. Others need not count as this one does.
+        let counted = (window * 2048..window * 2048 + 512).contains(&meta.blocks());
+        assert!(counted || !ext4, "{sys:?} {limit} {}", meta.blocks());
+        let read = fs::read(dir.join("f")).unwrap();
+        assert!(read[..at].iter().all(|byte| *byte == 0) && read[at..] == bytes);
+        fs::remove_dir_all(&dir).unwrap();
     }
 }
 

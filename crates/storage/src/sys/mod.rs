@@ -9,6 +9,8 @@ pub mod failpoint;
 mod linux;
 #[cfg(target_os = "linux")]
 mod meter;
+#[cfg(target_os = "linux")]
+mod places;
 mod portable;
 #[cfg(target_os = "linux")]
 mod roots;
@@ -70,7 +72,7 @@ pub struct OpenFile {
     file: File,
     /// Held over a write: the system lets one thread at a time write to a file, and the others burn their processor time
     /// while they wait for it. Here they sleep.
-    writing: Mutex<()>,
+    writing: Mutex<Places>,
     /// Its file system has refused to write past the page cache.
     #[cfg(target_os = "linux")]
     cached_only: AtomicBool,
@@ -79,6 +81,12 @@ pub struct OpenFile {
     #[cfg(target_os = "linux")]
     warm: Option<warm::Warm>,
 }
+
+#[cfg(target_os = "linux")]
+use places::Places;
+/// Nothing is known of other systems that would make it worth its call.
+#[cfg(not(target_os = "linux"))]
+type Places = ();
 
 impl RealDisk {
     /// The disk, used in this way. While at least `past_cache` bytes a second are written, verified data leaves the page
@@ -159,7 +167,7 @@ impl Disk for RealDisk {
         let warm = (access == Access::Read).then(warm::Warm::default);
         Ok(OpenFile {
             file,
-            writing: Mutex::new(()),
+            writing: Mutex::default(),
             #[cfg(target_os = "linux")]
             cached_only: AtomicBool::new(false),
             #[cfg(target_os = "linux")]
@@ -240,10 +248,11 @@ impl Disk for RealDisk {
     }
 
     #[cfg(target_os = "linux")]
-    fn write_final(&self, file: &OpenFile, from: &[IoSlice<'_>], offset: u64) -> Result<usize, Fault> {
+    fn write_final(&self, file: &OpenFile, from: &[IoSlice<'_>], offset: u64, len: u64) -> Result<usize, Fault> {
         let bytes = from.iter().map(|slice| slice.len() as u64).sum();
         if self.native() && self.meter.is_fast(Instant::now(), bytes) && !file.cached_only.load(Relaxed) {
-            let turn = file.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut turn = file.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            turn.before((offset, bytes), len, |from, size| linux::find_places(&file.file, from, size));
             if let Some(n) = retry(|| linux::write_past(&file.file, from, offset))? {
                 return Ok(n);
             }
