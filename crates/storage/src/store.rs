@@ -54,6 +54,9 @@ pub struct Store {
     stopped: Option<Code>,
     retry_at: Time,
     woken: Time,
+    /// No piece that is at rest has to be written before this time for its age alone. A bound: it may lie before the true
+    /// one, and every block would pay for that with a look at all pieces.
+    aged: Time,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +113,7 @@ impl Store {
             stopped: None,
             retry_at: Time::NEVER,
             woken: Time::NEVER,
+            aged: Time::NEVER,
         }
     }
 
@@ -359,6 +363,7 @@ impl Store {
         if !open.put(now, block, data) {
             return self.out.push_back(StoreOutput::Freed { slabs: 1 });
         }
+        self.rests(piece);
         self.pump(now, piece, None);
     }
 
@@ -413,11 +418,13 @@ impl Store {
         if std::mem::take(&mut open.doomed) {
             let lost = open.failed();
             self.lose_blocks(lost);
+            self.rests(piece);
             return self.pump(now, piece, None);
         }
         match result {
             Ok(Hashed::On(hash)) => {
                 open.written(hash);
+                self.rests(piece);
                 self.pump(now, piece, None);
             }
             Ok(Hashed::Right) => {
@@ -439,6 +446,7 @@ impl Store {
             Err(trouble) => {
                 let lost = open.failed();
                 self.lose_blocks(lost);
+                self.rests(piece);
                 self.fail(now, trouble);
             }
         }
@@ -677,11 +685,12 @@ impl Store {
         if self.phase != Phase::Ready {
             return;
         }
-        let age = self.limits.block_age;
-        let old = self.pieces.iter().filter(|(_, open)| !open.busy && open.oldest() != Time::NEVER);
-        let old: Vec<u32> = old.filter(|(_, open)| open.oldest() + age <= now).map(|(piece, _)| *piece).collect();
-        for piece in old {
-            self.pump(now, PieceIndex(piece), Some(Spill::All));
+        if now >= self.aged {
+            let old = self.pieces.iter().filter(|(_, open)| self.age(open) <= now);
+            for piece in old.map(|(piece, _)| *piece).collect::<Vec<_>>() {
+                self.pump(now, PieceIndex(piece), Some(Spill::All));
+            }
+            self.aged = self.pieces.values().map(|open| self.age(open)).fold(Time::NEVER, Time::min);
         }
         if now >= self.barrier_at {
             self.start_barrier();
@@ -693,9 +702,23 @@ impl Store {
             let barrier_at = if self.phase == Phase::Ready { self.barrier_at } else { Time::NEVER };
             return self.retry_at.min(barrier_at);
         }
-        let age = self.limits.block_age;
-        let pieces = self.pieces.values().filter(|open| !open.busy && open.oldest() != Time::NEVER);
-        pieces.map(|open| open.oldest() + age).fold(self.barrier_at, Time::min)
+        if self.pieces.is_empty() { self.barrier_at } else { self.barrier_at.min(self.aged) }
+    }
+
+    /// When a piece has to be written for its age alone.
+    fn age(&self, open: &OpenPiece) -> Time {
+        match open.oldest() {
+            oldest if oldest < Time::NEVER && !open.busy => oldest + self.limits.block_age,
+            _ => Time::NEVER,
+        }
+    }
+
+    /// No job of this piece is out, and it may hold blocks.
+    fn rests(&mut self, piece: PieceIndex) {
+        if let Some(open) = self.pieces.get(&piece.0) {
+            let others = if self.pieces.len() > 1 { self.aged } else { Time::NEVER };
+            self.aged = others.min(self.age(open));
+        }
     }
 
     fn done(&mut self, now: Time, done: Done) {

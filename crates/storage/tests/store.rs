@@ -237,6 +237,26 @@ fn a_block_that_waits_for_its_piece_is_written_after_two_seconds() {
 }
 
 #[test]
+fn a_block_is_written_for_its_own_age_and_not_for_that_of_one_that_is_gone() {
+    let content = Content::new(64 * KIB, &[(&[], 192 * 1024)]);
+    let disk = MemoryDisk::default();
+    let mut rig = opened(&content, &disk);
+    rig.give(content.blocks(0)[0]);
+    rig.pass(Duration::from_millis(1500));
+    rig.give(content.blocks(1)[0]);
+    content.blocks(0)[1..].iter().for_each(|block| rig.give(*block));
+    rig.settle();
+    assert_eq!((rig.verified(), rig.pool.in_use()), (vec![0], 1));
+    rig.pass(Duration::from_millis(1900));
+    assert_eq!(rig.pool.in_use(), 1, "3.4 seconds after the first, 1.9 after this one");
+    rig.give(content.blocks(2)[0]);
+    rig.pass(Duration::from_millis(200));
+    assert_eq!(rig.pool.in_use(), 1, "only the one that came last");
+    rig.pass(Duration::from_millis(1900));
+    assert_eq!(rig.pool.in_use(), 0);
+}
+
+#[test]
 fn a_barrier_runs_five_seconds_after_the_first_piece_that_is_not_durable() {
     let (_, _, mut rig) = begun();
     rig.give_piece(0);
