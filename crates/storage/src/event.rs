@@ -77,7 +77,8 @@ pub enum StoreInput {
     Pressure,
     /// Try again after `Stopped`.
     Retry,
-    /// End: a last barrier, then `Closed`. Blocks that are not verified are dropped without a word.
+    /// End: pieces that are whole are written, then a last barrier, then `Closed`. Other blocks that are not verified are
+    /// dropped without a word.
     Close,
     /// The time that `Wake` named has come.
     Wake,

@@ -378,7 +378,9 @@ impl Store {
             self.pieces.remove(&piece.0);
             return;
         }
-        if !self.takes_blocks() {
+        // One that came whole is written to its end, also when that is the last thing to do.
+        let closing = self.phase == Phase::Closing && self.stopped.is_none() && open.is_whole();
+        if !self.takes_blocks() && !closing {
             return;
         }
         let Some(open) = self.pieces.get_mut(&piece.0) else { return };
@@ -671,7 +673,8 @@ impl Store {
             check.cancel();
         }
         self.phase = Phase::Closing;
-        for open in self.pieces.values_mut() {
+        let stopped = self.stopped.is_some();
+        for open in self.pieces.values_mut().filter(|open| stopped || !open.busy || !open.is_whole()) {
             open.drop_memory();
         }
         self.pieces.retain(|_, open| !open.is_empty());

@@ -201,6 +201,19 @@ fn a_large_piece_is_hashed_a_run_at_a_time_however_much_of_it_has_come() {
 }
 
 #[test]
+fn a_large_piece_that_came_whole_is_written_to_its_end_before_the_store_closes() {
+    let (run, disk) = (64 * KIB, MemoryDisk::default());
+    let content = Content::new(512 * KIB, &[(&[], 1024 * 1024)]);
+    let mut rig = opened(&content, &disk, Limits { whole_piece: 256 * KIB, run, ..limits() });
+    content.blocks(0).into_iter().for_each(|block| rig.give(block));
+    content.blocks(1)[..5].iter().for_each(|block| rig.give(*block));
+    rig.tell(StoreInput::Close);
+    rig.settle();
+    assert_eq!((rig.verified(), rig.pool.in_use()), (vec![0], 0));
+    assert!(rig.said.iter().any(|said| matches!(said, StoreOutput::Closed)));
+}
+
+#[test]
 fn only_pieces_that_others_wait_for_are_urgent() {
     let content = Content::new(64 * KIB, &[(&[], 3 * 64 * 1024)]);
     let disk = MemoryDisk::default();
