@@ -96,7 +96,7 @@ pub struct Stat {
     pub kind: Kind,
     /// Bytes.
     pub size: u64,
-    /// Bytes that are allocated on the device, at most about `size`.
+    /// Bytes that are allocated on the device; places that were found for what is still to come may lie behind `size`.
     pub allocated: u64,
     /// The file's number on its file system; 0 where there is none.
     pub inode: u64,

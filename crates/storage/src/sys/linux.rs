@@ -251,7 +251,7 @@ pub(super) fn find_places(file: &File, offset: u64, len: u64) -> bool {
     unsafe {
         let mut about: libc::statfs = std::mem::zeroed();
         libc::fstatfs(file.as_raw_fd(), &raw mut about) == 0
-            && about.f_type == libc::EXT4_SUPER_MAGIC
+            && about.f_type == libc::EXT4_SUPER_MAGIC as _
             && libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, offset, len) == 0
     }
 }
@@ -326,6 +326,20 @@ mod tests {
             assert!((0..100).any(|_| cached(0) == Some(65_536)));
         }
         std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn places_are_found_on_ext4_and_nothing_else_of_the_file_changes() {
+        let path = Path::new("/var/tmp").join(format!("bitlode-find-{}", std::process::id()));
+        let file = std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+        let of = std::process::Command::new("stat").args(["-f", "-c", "%T", "/var/tmp"]).output().unwrap();
+        let ext4 = String::from_utf8_lossy(&of.stdout).starts_with("ext");
+        assert_eq!(find_places(&file, 16 << 20, 8 << 20), ext4);
+        let stat = portable::stat(&file.metadata().unwrap());
+        std::fs::remove_file(&path).unwrap();
+        // What was found counts as had when space is looked for, also behind the end.
+        assert_eq!((stat.size, stat.allocated >= 8 << 20), (0, ext4));
+        assert!(!find_places(&File::open("/proc/self/stat").unwrap(), 0, 8 << 20));
     }
 
     #[test]

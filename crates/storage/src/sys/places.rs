@@ -1,46 +1,52 @@
 //! Places on the device for a file that is written fast, found for a whole window before its first bytes come. A file system
 //! that finds them page by page, as the pages are filled, spends more on that than on copying the bytes. Windows are what
-//! it lays out together in any case, so that pieces that come in any order still lie in theirs. The first write to a window
-//! is left alone: a file of which little is wanted stays sparse.
+//! it lays out together in any case, so that pieces that come in any order still lie in theirs. A window of which little is
+//! wanted, at the border of a file that is not, stays sparse: nothing is found before a part of it was written.
+
+use std::collections::BTreeMap;
 
 /// Bytes of a window.
 const WINDOW: u64 = 8 << 20;
 /// Less than this at a file's end, or in a small file, is not worth a call.
 const LEAST: u64 = 1 << 20;
+/// So much of a window must have been written: never more than four times that is allocated.
+const WRITTEN: u64 = 4;
 
 /// In which windows of an open file that was done.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    windows: Vec<Window>,
+    /// Of windows that were written to: the bytes, or that places were found.
+    windows: BTreeMap<u64, Window>,
     refused: bool,
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Window {
-    #[default]
-    Untouched,
-    Touched,
+    Written(u64),
     Found,
 }
 
 impl Places {
     /// Before `bytes` at `offset` are written to a file that will have `len` bytes: calls `find` with each window's offset
-    /// and bytes, once, at its second write. One that fails, because there is no such call or no room, is the last: the write itself will say.
+    /// and bytes, once, when a quarter of it was written. One that fails, because there is no such call or no room, is the
+    /// last: the write itself will say.
     pub(super) fn before(&mut self, (offset, bytes): (u64, u64), len: u64, mut find: impl FnMut(u64, u64) -> bool) {
         if self.refused {
             return;
         }
-        for window in offset / WINDOW..offset.saturating_add(bytes).min(len).div_ceil(WINDOW) {
-            let Ok(at) = usize::try_from(window) else { return };
-            if self.windows.len() <= at {
-                self.windows.resize(at + 1, Window::Untouched);
-            }
-            let Some(known) = self.windows.get_mut(at) else { return };
-            let (from, before) = (window * WINDOW, *known);
-            *known = if before == Window::Untouched { Window::Touched } else { Window::Found };
+        let end = offset.saturating_add(bytes).min(len);
+        for window in offset / WINDOW..end.div_ceil(WINDOW) {
+            let from = window * WINDOW;
             let size = (len - from).min(WINDOW);
-            if before == Window::Touched && size >= LEAST && !find(from, size) {
-                *self = Places { windows: Vec::new(), refused: true };
+            let known = self.windows.entry(window).or_insert(Window::Written(0));
+            let Window::Written(before) = *known else { continue };
+            if before < size.div_ceil(WRITTEN) {
+                *known = Window::Written(before + end.min(from + size) - offset.max(from));
+                continue;
+            }
+            *known = Window::Found;
+            if size >= LEAST && !find(from, size) {
+                *self = Places { windows: BTreeMap::new(), refused: true };
                 return;
             }
         }
@@ -63,15 +69,25 @@ mod tests {
     }
 
     #[test]
-    fn a_window_is_asked_for_at_its_second_write_and_never_beyond_the_file() {
+    fn a_window_is_asked_for_once_a_quarter_of_it_was_written_and_never_beyond_the_file() {
         let (mut places, len) = (Places::default(), 21 * MIB);
-        assert_eq!(asked(&mut places, (9 * MIB, MIB), len, true), []);
-        assert_eq!(asked(&mut places, (12 * MIB, MIB), len, true), [(8, 8)]);
-        assert_eq!(asked(&mut places, (15 * MIB, MIB), len, true), []);
-        assert_eq!(asked(&mut places, (15 * MIB, MIB + 1), len, true), [], "the first of the next window");
+        for at in [9, 13] {
+            assert_eq!(asked(&mut places, (at * MIB, MIB), len, true), []);
+        }
+        assert_eq!(asked(&mut places, (11 * MIB, 1), len, true), [(8, 8)]);
+        assert_eq!(asked(&mut places, (12 * MIB, MIB), len, true), []);
+        assert_eq!(asked(&mut places, (14 * MIB, 4 * MIB), len, true), [], "the first two of the next window's five");
         assert_eq!(asked(&mut places, (0, 21 * MIB), len, true), [(16, 5)]);
-        assert_eq!(asked(&mut places, (0, 21 * MIB), len, true), [(0, 8)]);
+        assert_eq!(asked(&mut places, (0, 1), len, true), [(0, 8)]);
         assert_eq!(asked(&mut places, (30 * MIB, MIB), len, true), [], "nothing is written behind the end");
+    }
+
+    #[test]
+    fn a_window_of_which_less_is_written_stays_as_it_is() {
+        let mut places = Places::default();
+        for part in 0..8 {
+            assert_eq!(asked(&mut places, (part * MIB, MIB / 4 - 1), 8 * MIB, true), []);
+        }
     }
 
     #[test]

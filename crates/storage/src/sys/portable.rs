@@ -123,7 +123,7 @@ pub(super) fn stat(meta: &Metadata) -> Stat {
     let (allocated, inode, links) = {
         use std::os::unix::fs::MetadataExt;
         // A block of st_blocks is 512 bytes, whatever the file system's is.
-        (meta.blocks().saturating_mul(512).min(meta.len()), meta.ino(), meta.nlink())
+        (meta.blocks().saturating_mul(512), meta.ino(), meta.nlink())
     };
     #[cfg(not(unix))]
     let (allocated, inode, links) = (meta.len(), 0, 1);
