@@ -20,8 +20,9 @@ const SHARE: u32 = 2;
 /// Waiting peers that are asked in vain until the rest has to wait for the next time, and when that is.
 const IN_VAIN: u32 = 100;
 const PUMP_AGAIN: Duration = Duration::from_millis(50);
-/// Memory that storage holds without giving any back for so long waits for blocks, not for the disk.
+/// Memory of which storage gives back less than one part in `MOVES` within this time waits for blocks, not for the disk.
 const STUCK: Duration = Duration::from_millis(20);
+const MOVES: u32 = 8;
 /// Blocks that come later than this from a slow peer are asked of idle ones too, before the end game.
 const HOSTAGE: Duration = Duration::from_secs(10);
 /// The part of its grant that a torrent's unfinished runs may fill.
@@ -233,7 +234,7 @@ impl Swarm {
             Arrival::Kept { cancel } => {
                 self.say(Output::Keep { peer: key, block });
                 if self.unfreed == 0 {
-                    self.gave = now;
+                    (self.gave, self.given) = (now, 0);
                 }
                 self.unfreed = self.unfreed.saturating_add(1);
                 self.down.add(now, len);
@@ -402,7 +403,10 @@ impl Swarm {
     }
 
     pub(crate) fn on_freed(&mut self, now: Time, slabs: u32) {
-        self.gave = now;
+        self.given = self.given.saturating_add(slabs);
+        if self.given >= self.unfreed / MOVES {
+            (self.gave, self.given) = (now, 0);
+        }
         self.unfreed = self.unfreed.saturating_sub(slabs);
         self.pressed = false;
         self.pump_due |= self.starved;

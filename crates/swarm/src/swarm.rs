@@ -67,8 +67,9 @@ pub struct Swarm {
     pub(crate) hungry: VecDeque<PeerKey>,
     pub(crate) starved: bool,
     pub(crate) pressed: bool,
-    /// When storage gave memory back, or began to hold some.
+    /// When storage had last given back a good part of what it held, or began to hold some; what it gave since.
     pub(crate) gave: Time,
+    pub(crate) given: u32,
     pub(crate) pump_due: bool,
     /// When those who could not be asked last time are looked at.
     pub(crate) pump_at: Time,
@@ -160,6 +161,7 @@ impl Swarm {
             starved: false,
             pressed: false,
             gave: Time::ZERO,
+            given: 0,
             pump_due: false,
             pump_at: Time::NEVER,
             end_game: false,

@@ -120,21 +120,28 @@ fn fifty_peers_with_pieces_larger_than_memory_complete() {
 }
 
 #[test]
-fn storage_hears_of_pressure_when_it_has_given_nothing_back_for_20_ms() {
+fn storage_hears_of_pressure_when_it_has_given_less_than_an_eighth_back_for_20_ms() {
     let mut rig = Rig::new(torrent(64 * MIB, 16 << 20));
     rig.grant(64);
     rig.seed_peer(100 * MIB);
     assert!(rig.run_until(rig.now + secs(1), |rig| rig.swarm.snapshot().unfreed > 0));
     for _ in 0..100 {
         rig.run(Duration::from_millis(10));
-        rig.tell(Input::Freed { slabs: 1 });
+        let slabs = 6.min(rig.swarm.snapshot().unfreed);
+        rig.tell(Input::Freed { slabs });
     }
-    assert!(rig.swarm.snapshot().starved && rig.swarm.snapshot().unfreed > 50, "{:?}", rig.swarm.snapshot());
+    assert!(rig.swarm.snapshot().starved && rig.swarm.snapshot().unfreed > 40, "{:?}", rig.swarm.snapshot());
     assert_eq!(rig.pressed, 0, "it is slow, not stuck");
-    rig.run(Duration::from_millis(19));
-    assert_eq!(rig.pressed, 0);
-    rig.run(Duration::from_millis(1));
-    assert_eq!(rig.pressed, 1);
+    let quiet = rig.now;
+    assert!(rig.run_until(quiet + secs(1), |rig| rig.pressed > 0));
+    let after = rig.now.since(quiet);
+    assert!((10..=20).contains(&after.as_millis()), "{after:?}");
+    // A trickle frees a peer now and then, but not what waits for blocks.
+    for _ in 0..10 {
+        rig.tell(Input::Freed { slabs: 1 });
+        rig.run(Duration::from_millis(10));
+    }
+    assert!(rig.pressed > 2, "{}", rig.pressed);
 }
 
 #[test]
