@@ -212,11 +212,11 @@ export class Client extends Emitter<ClientEvents> {
 
   /**
    * What each network thread has done so far.
-   * @param options.anew Begin the longest turns anew behind it, so that the next call tells of what came between. A
-   * monitor that asks in intervals wants this; there should be one of them. Default false.
+   * @param options With `anew` (default false) the longest turns begin anew behind it, so that the next call tells of
+   * what came between. A monitor that asks in intervals wants this; there should be one of them.
    */
-  loads({ anew = false }: { readonly anew?: boolean } = {}): readonly ShardLoad[] {
-    const numbers = this.#engine.shardLoads(anew)
+  loads(options: { readonly anew?: boolean } = {}): readonly ShardLoad[] {
+    const numbers = this.#engine.shardLoads(options.anew ?? false)
     return Array.from({ length: numbers.length / 5 }, (_, shard) => {
       const five = numbers.subarray(5 * shard, 5 * shard + 5)
       const [torrents = 0, busy = 0, longestTurn = 0, longestOwnTurn = 0, cpu = 0] = five
