@@ -77,8 +77,9 @@ export interface ShardLoad {
   /** The longest turn between two waits, microseconds; since the client was opened, or the turns begun anew. */
   readonly longestTurn: number
   /**
-   * Of the same turns the longest without the time in which the processor was given to others, microseconds: the CPU time of a turn that
-   * never slept, the whole of one that waited for something. Where the system does not tell, `longestTurn`.
+   * Of the same turns the longest without the time in which the processor was given to others, microseconds: the CPU
+   * time of a turn that never slept, the whole of one that waited for something. Where the system does not tell,
+   * `longestTurn`.
    */
   readonly longestOwnTurn: number
   /** CPU time of its thread, microseconds; 0 where the system does not tell. */

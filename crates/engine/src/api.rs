@@ -504,8 +504,8 @@ pub struct ShardLoad {
     pub busy_us: u64,
     /// The longest turn between two waits, microseconds; since the engine was opened or they were last begun anew.
     pub longest_turn_us: u64,
-    /// Of the same turns the longest without the time in which the processor was given to others, microseconds: the CPU time of a turn
-    /// that never slept, the whole of one that did. Where the system does not tell, the longest turn.
+    /// Of the same turns the longest without the time in which the processor was given to others, microseconds: the CPU time
+    /// of a turn that never slept, the whole of one that did. Where the system does not tell, the longest turn.
     pub longest_own_turn_us: u64,
     /// CPU time of its thread, microseconds; 0 where the system does not tell.
     pub cpu_us: u64,

@@ -54,8 +54,8 @@ pub struct Store {
     stopped: Option<Code>,
     retry_at: Time,
     woken: Time,
-    /// No piece that is at rest has to be written before this time for its age alone. A bound: it may lie before the true
-    /// one, and every block would pay for that with a look at all pieces.
+    /// No piece that is at rest has to be written before this time for its age alone. It may lie before the true time, which
+    /// would cost a look at all pieces at every block.
     aged: Time,
 }
 

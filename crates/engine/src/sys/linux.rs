@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-/// Bytes of a segment that come with no network: jumbo frames have 9,000, loopback 64 KiB and, as long as its window is
-/// small, half of that.
+/// Bytes of a segment that no Ethernet has: jumbo frames have 9,000, loopback 64 KiB and, as long as its window is small, half
+/// of that.
 const LARGEST_SEGMENT: u32 = 16 << 10;
 
 /// Unanswered bytes end the connection after `silence` (tcp(7), TCP_USER_TIMEOUT).
@@ -18,7 +18,7 @@ pub(super) fn set_user_timeout(socket: &SockRef<'_>, silence: Duration) -> io::R
 /// A connection within the machine has no queue on its way that pacing could spare, but BBR, where it is the system's
 /// choice, arms a timer for each burst of it: two fifths of a seed's CPU time. Every process may choose Reno, which does not
 /// pace (tcp(7), TCP_CONGESTION). Known to stay here are connections whose ends have one address, those to loopback, and
-/// those to another address of this machine: that way segments are larger than on any network.
+/// those to another address of this machine, whose segments are larger than Ethernet's: few connections are asked that way.
 pub(super) fn spare_pacing(socket: &SockRef<'_>) {
     let ip = |addr: io::Result<socket2::SockAddr>| addr.ok()?.as_socket().map(|addr| addr.ip().to_canonical());
     let (here, there) = (ip(socket.local_addr()), ip(socket.peer_addr()));

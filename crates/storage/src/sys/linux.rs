@@ -243,7 +243,7 @@ pub(super) fn write_past(file: &File, from: &[IoSlice<'_>], offset: u64) -> io::
 }
 
 /// Finds places on the device for a part of a file, whose length and bytes stay as they are; `false` when it has none left,
-/// or where this is not known to pay: measured on ext4 only, where it takes a third off the price of a write.
+/// or where this is not known to pay: measured on ext4 only (docs/architecture.md).
 pub(super) fn find_places(file: &File, offset: u64, len: u64) -> bool {
     let (Ok(offset), Ok(len)) = (position(offset), position(len)) else { return false };
     // SAFETY: `statfs` is plain data, for which zeros are a value; the descriptor is open, and `about` lives through the first
