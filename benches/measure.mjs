@@ -1,18 +1,28 @@
 // How a transfer is measured: a namespace for each, the CPU seconds of each process, the payload time from the
-// namespace's own loopback counter, memory warmed before each.
+// namespace's own loopback counter, memory filled before each.
 import { execFileSync, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 const tick = 1 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
 export const GB = 1e9
+const MiB = 2 ** 20
 
-/** Memory that went back to the host is dear to touch again: touch and free it first, so that no run pays for the last. */
-export function warm(bytes) {
-  const script =
-    'const n=Number(process.argv[1]);for(let i=0;i<n;i+=1<<28){globalThis["b"+i]=Buffer.alloc(Math.min(1<<28,n-i),1)}'
-  execFileSync(process.execPath, ['-e', script, String(bytes)])
+/**
+ * Fills the memory that is free with the page cache of a file of holes in `folder` (on a disk; whoever owns the folder removes
+ * it), of which the kernel takes back page by page, as on a machine that has run for a while. Memory that was never touched,
+ * or went back to the host, costs a hypervisor up to the half of a transfer, and it halts a processor for tens of
+ * milliseconds meanwhile; so no run pays for the last.
+ */
+export function fill(folder) {
+  const path = join(folder, 'holes')
+  writeFileSync(path, '', { flag: 'a' })
+  const before = statSync(path).size
+  const free = Number(/^MemFree: +(\d+)/m.exec(readFileSync('/proc/meminfo', 'utf8'))[1]) >> 10
+  truncateSync(path, before + free * MiB)
+  execFileSync('dd', [`if=${path}`, 'of=/dev/null', 'bs=1M', `skip=${before / MiB}`, 'status=none'])
 }
 
 /** User and system seconds of a process and its threads, its memory peak in MiB, and its first thread's own seconds. */

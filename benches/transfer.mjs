@@ -15,7 +15,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { announceUrl, infoHash, opentrackerCommand } from '../test/interop/peers/commands.mjs'
-import { event, GB, Stage, warm } from './measure.mjs'
+import { event, fill, GB, Stage } from './measure.mjs'
 
 export async function sha256(path) {
   const sum = createHash('sha256')
@@ -29,7 +29,7 @@ export const patience = (bytes) => 30 + bytes / 20e6
 /** Moves the content from `seeder` to `leecher`. Resolves to figures; throws when it does not complete or bytes differ. */
 export async function transfer({ seeder, leecher }, content) {
   const { scratch, bytes, folder, name, digest } = content
-  warm(bytes + 2 * 2 ** 30)
+  fill(scratch)
   const stage = new Stage()
   const into = join(scratch, 'into')
   const states = [join(scratch, 'state-a'), join(scratch, 'state-b')]

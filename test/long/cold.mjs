@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { sharedTarget } from '../../.ci/lib.mjs'
-import { warm } from '../../benches/measure.mjs'
+import { fill } from '../../benches/measure.mjs'
 import { bitlode, disk, project, Score, writeContent } from './lib.mjs'
 
 const { values } = parseArgs({ options: { size: { type: 'string', default: '8192' } } })
@@ -71,11 +71,12 @@ try {
   }
   if (!able) score.skip('cold disk: needs root, /proc/diskstats and a page cache that can be dropped')
   else {
+    fill(base)
     const client = await Client.open({ listen: '127.0.0.1:0' })
     const seed = await client.add(torrent, { path: content, mode: 'seed' })
     await seed.ready()
     dropCache()
-    warm(bytes + 2 ** 31)
+    fill(base)
     // Turns of the check count, too; how long those were is told beside the others.
     const checking = longestTurns(client.loads({ anew: true }))
     const stops = watchStops()

@@ -1,15 +1,15 @@
 // Eight torrents on two network threads against one torrent of the same size: the busier thread has at most 60 % of the
 // threads' CPU, and together the eight are at least as fast. --size MiB of all (2048), --rounds N (5), --folder DIR (a
-// disk; in memory, /dev/shm, it shows what the threads do without one that limits all). Memory that went back
-// to the host is dear to touch again, by up to the half of a transfer: it is touched and freed before each, each round
-// begins with the other of the two, and the median of the rounds' ratios counts, beside the medians of the rates.
+// disk; in memory, /dev/shm, it shows what the threads do without one that limits all). Memory is filled
+// before each transfer, each round begins with the other of the two, and the median of the rounds' ratios counts, beside
+// the medians of the rates.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { warm } from '../../benches/measure.mjs'
+import { fill } from '../../benches/measure.mjs'
 import { bitlode, disk, project, Score, writeContent } from './lib.mjs'
 
 const { Client } = await import(join(project, 'dist/index.js'))
@@ -41,6 +41,7 @@ async function main() {
   const { folder } = values
   const score = new Score()
   const base = mkdtempSync(join(folder, 'bitlode-shards-'))
+  const holes = mkdtempSync(join(disk, 'bitlode-holes-'))
   try {
     const content = join(base, 'content')
     mkdirSync(content)
@@ -60,7 +61,7 @@ async function main() {
       const [{ address }] = await once(child, 'message')
       const into = join(base, 'into')
       mkdirSync(into)
-      warm(bytes + 2 ** 31)
+      fill(holes)
       const client = await Client.open({ listen: '127.0.0.1:0', shards })
       const begun = process.hrtime.bigint()
       const all = await Promise.all(torrents.map((torrent) => client.add(torrent, { path: into, peers: [address] })))
@@ -99,7 +100,7 @@ async function main() {
       `eight torrents are together as fast as one: ${sum.toFixed(2)} against ${single.toFixed(2)} GB/s, ${ratio.toFixed(2)} ×`,
     )
   } finally {
-    rmSync(base, { recursive: true, force: true })
+    for (const path of [base, holes]) rmSync(path, { recursive: true, force: true })
   }
   score.end()
 }
