@@ -96,19 +96,19 @@ struct Ledger {
     slabs: u64,
     claims: BTreeMap<TorrentId, Claim>,
     least: u64,
-    more: u64,
+    more: Levels,
     leased: u64,
 }
 
 impl Ledger {
     fn new(slabs: u64) -> Ledger {
-        Ledger { slabs, claims: BTreeMap::new(), least: 0, more: 0, leased: 0 }
+        Ledger { slabs, claims: BTreeMap::new(), least: 0, more: Levels::default(), leased: 0 }
     }
 
     fn remove(&mut self, torrent: TorrentId) {
         if let Some(old) = self.claims.remove(&torrent) {
             self.least -= old.least;
-            self.more -= old.more;
+            self.more.remove(old.more);
             self.leased -= old.lease();
         }
     }
@@ -116,7 +116,7 @@ impl Ledger {
     fn deal(&mut self, now: Time, torrent: TorrentId, mut claim: Claim) -> u32 {
         self.remove(torrent);
         self.least += claim.least;
-        self.more += claim.more;
+        self.more.add(claim.more);
         let target = self.target(now, torrent, &claim);
         // Others give back only when they ask again, so a share that is due may be free a little later.
         let free = self.slabs.saturating_sub(self.leased);
@@ -130,7 +130,7 @@ impl Ledger {
         let part = |of: u64, share: u64, all: u64| (u128::from(of) * u128::from(share) / u128::from(all.max(1))) as u64;
         if self.least <= self.slabs {
             let rest = self.slabs - self.least;
-            return claim.least + if self.more <= rest { claim.more } else { part(rest, claim.more, self.more) };
+            return claim.least + claim.more.min(self.more.level(rest));
         }
         let share = part(self.slabs, claim.least, self.least);
         if share > 0 || claim.least == 0 {
@@ -141,5 +141,63 @@ impl Ledger {
         let rank = self.claims.range(..torrent).count() as u64;
         let first = (now.micros() / 1_000_000).wrapping_mul(self.slabs) % waiting;
         u64::from((rank + waiting - first) % waiting < self.slabs)
+    }
+}
+
+/// What several want, by size: each size class holds wants that differ by less than a quarter.
+#[derive(Debug, Default)]
+struct Levels {
+    /// How many wants of a class there are, and their sum.
+    classes: BTreeMap<u32, (u64, u64)>,
+}
+
+impl Levels {
+    fn add(&mut self, want: u64) {
+        let class = self.classes.entry(class(want)).or_default();
+        *class = (class.0 + 1, class.1 + want);
+    }
+
+    fn remove(&mut self, want: u64) {
+        let key = class(want);
+        let Some(class) = self.classes.get_mut(&key) else { return };
+        *class = (class.0 - 1, class.1 - want);
+        if class.0 == 0 {
+            self.classes.remove(&key);
+        }
+    }
+
+    /// So much may each have for all to get by with `rest`: who wants less leaves what is over to the others (max-min
+    /// fairness). A share by the size of the wants would leave next to nothing to all but the greediest.
+    fn level(&self, mut rest: u64) -> u64 {
+        let both = self.classes.values().fold((0, 0), |(count, sum), (more, want)| (count + more, sum + want));
+        let (mut count, all) = both;
+        if all <= rest {
+            return u64::MAX;
+        }
+        for (class, (more, sum)) in &self.classes {
+            if rest / count.max(1) < largest(*class) {
+                return rest / count.max(1);
+            }
+            rest = rest.saturating_sub(*sum);
+            count -= more;
+        }
+        u64::MAX
+    }
+}
+
+/// The class of a want: its highest bit and the two below it.
+fn class(want: u64) -> u32 {
+    let Some(high) = want.max(4).checked_ilog2() else { return 0 };
+    match want {
+        0..4 => want as u32,
+        _ => high * 4 + (want >> (high - 2)) as u32 - 8,
+    }
+}
+
+/// The largest want of a class.
+fn largest(class: u32) -> u64 {
+    match class {
+        0..4 => u64::from(class),
+        _ => ((u64::from(class % 4) + 5) << (class / 4 - 1)) - 1,
     }
 }
