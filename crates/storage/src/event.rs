@@ -73,7 +73,7 @@ pub enum StoreInput {
     Barrier,
     /// A job has run.
     Done(JobDone),
-    /// Memory is short: write every block that is in memory.
+    /// Memory is short: write every block that is in memory, unless jobs hold most of it, which comes back without that.
     Pressure,
     /// Try again after `Stopped`.
     Retry,

@@ -102,6 +102,12 @@ impl OpenPiece {
         !self.busy && self.missing == self.count
     }
 
+    /// Blocks in memory that no job has, and those that one has.
+    pub(crate) fn in_memory(&self) -> (u32, u32) {
+        let moving = self.blocks.iter().filter(|slot| self.busy && matches!(slot, Block::Moving));
+        (self.held, moving.count() as u32)
+    }
+
     /// When the oldest block in memory came; `NEVER` when there is none.
     pub(crate) fn oldest(&self) -> Time {
         self.oldest

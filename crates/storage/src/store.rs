@@ -404,6 +404,12 @@ impl Store {
     }
 
     fn press(&mut self, now: Time) {
+        // What jobs hold comes back without help; pieces that are taken apart cost more, and bring less than that.
+        let both = self.pieces.values().map(OpenPiece::in_memory);
+        let (held, moving) = both.fold((0, 0), |(held, moving), (more, with_job)| (held + more, moving + with_job));
+        if moving > held {
+            return;
+        }
         for piece in self.pieces.keys().copied().collect::<Vec<_>>() {
             if let Some(open) = self.pieces.get_mut(&piece) {
                 open.pressed = open.busy;
@@ -741,7 +747,7 @@ impl Store {
                     self.go_on_checking(now);
                 }
             }
-            (Done::Read { id, blocks, result }, _) => match result {
+            (Done::Read { id, blocks, result, .. }, _) => match result {
                 Ok(chunks) => self.out.push_back(StoreOutput::ReadDone { id, chunks }),
                 Err(trouble) => self.read_failed(id, blocks.into_iter().map(|block| block.piece), trouble),
             },

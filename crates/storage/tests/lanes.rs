@@ -221,13 +221,14 @@ fn only_pieces_that_others_wait_for_are_urgent() {
     let urgent = |rig: &Rig<MemoryDisk>| rig.jobs.iter().map(Job::is_urgent).collect::<Vec<_>>();
     content.blocks(0).into_iter().for_each(|block| rig.give(block));
     assert_eq!((urgent(&rig), rig.jobs[0].held()), (vec![false], 64 * KIB));
-    rig.give(content.blocks(1)[0]);
+    content.blocks(1)[..3].iter().for_each(|block| rig.give(*block));
+    rig.give(content.blocks(2)[0]);
     rig.tell(StoreInput::Pressure);
-    assert_eq!(urgent(&rig), [false, true], "memory is short");
+    assert_eq!(urgent(&rig), [false, true, true], "memory is short");
     rig.settle();
-    content.blocks(1)[1..].iter().for_each(|block| rig.give(*block));
+    rig.give(content.blocks(1)[3]);
     assert_eq!(urgent(&rig), [false]);
-    content.blocks(2).into_iter().for_each(|block| rig.give(block));
+    content.blocks(2)[1..].iter().for_each(|block| rig.give(*block));
     assert_eq!(urgent(&rig), [false, true], "nothing else is to come");
 }
 

@@ -215,9 +215,24 @@ fn pressure_while_a_job_is_out_spills_when_it_is_back() {
     let blocks = content.blocks(0);
     blocks[..16].iter().for_each(|block| rig.give(*block));
     assert_eq!(rig.jobs.len(), 1, "a run is out");
-    rig.give(blocks[20]);
+    blocks[20..36].iter().for_each(|block| rig.give(*block));
     rig.tell(StoreInput::Pressure);
     rig.settle();
+    assert_eq!(rig.pool.in_use(), 0);
+}
+
+#[test]
+fn pressure_takes_no_piece_apart_while_jobs_hold_most_of_the_memory() {
+    let content = Content::new(64 * KIB, &[(&[], 3 * 64 * 1024)]);
+    let disk = MemoryDisk::default();
+    let mut rig = opened(&content, &disk);
+    content.blocks(0).into_iter().for_each(|block| rig.give(block));
+    content.blocks(1)[..3].iter().for_each(|block| rig.give(*block));
+    rig.tell(StoreInput::Pressure);
+    assert_eq!(rig.jobs.len(), 1, "four blocks are with a job, three wait for their piece");
+    rig.settle();
+    assert_eq!((rig.verified(), rig.pool.in_use()), (vec![0], 3));
+    rig.go(StoreInput::Pressure);
     assert_eq!(rig.pool.in_use(), 0);
 }
 

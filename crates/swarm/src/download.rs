@@ -109,6 +109,8 @@ impl Swarm {
             return;
         }
         self.pressed = true;
+        // What it does then has as long to help as what it did by itself.
+        (self.gave, self.given) = (now, 0);
         self.say(Output::Pressure);
     }
 
