@@ -14,6 +14,8 @@ use crate::torrent::{ReadFor, Torrent};
 const HEADROOM: u32 = 2;
 /// Blocks that a peer may have on their way to it however little memory there is.
 const LEAST_UPLOAD: u32 = 2;
+/// One part in so many of the memory that a torrent's other peers leave may be on its way to one peer.
+const UPLOAD_PART: u32 = 3;
 
 impl Shard {
     // Shares of the pool
@@ -32,10 +34,13 @@ impl Shard {
             },
             download_held,
             peers_downloading: t.wanting,
-            // An even share of it is a peer's whole send buffer.
+            // With it, each may have its whole send buffer.
             upload_wanted: match t.wanting {
                 0 => t.upload_held,
-                _ => t.upload_held.max(self.upload_slots().saturating_mul(slabs(self.conn_limits.send_buffer as u32))),
+                _ => {
+                    let buffer = slabs(self.conn_limits.send_buffer as u32);
+                    t.upload_held.max((self.upload_slots() + UPLOAD_PART).saturating_mul(buffer))
+                }
             },
             upload_held: t.upload_held,
         };
@@ -103,7 +108,6 @@ impl Shard {
 
     /// One read; says whether there may be another.
     fn feed_once(&mut self, now: Time, t: &mut Torrent, slot: u32) -> bool {
-        let slots = self.upload_slots();
         let Some(link) = self.links.at(slot).filter(|link| link.wants) else { return false };
         let coming = link.reading as usize * BLOCK_LEN as usize;
         let room = link.conn.send_room().saturating_sub(coming);
@@ -112,13 +116,16 @@ impl Shard {
             return false; // BlockSent comes, and brings us here again
         }
         let peer = link.key;
-        // One that does not read must not hold what all share.
-        let fair = (t.grant.upload / slots).max(LEAST_UPLOAD);
+        // One that does not read must not hold what all share: it may have a part of what the others leave, so there is
+        // always some left for one more (the dynamic threshold of Choudhury and Hahne, 1998).
         let own = link.reading + link.sending;
-        if own >= fair {
-            return false;
-        }
         let free = t.grant.upload.saturating_sub(t.upload_held);
+        let fair = (free.saturating_add(own) / UPLOAD_PART).max(LEAST_UPLOAD);
+        // What lies in the page cache is read when it can be sent: it would leave the processor's cache if it waited behind
+        // what other peers get. What a disk has to bring is asked for while the rest is being sent.
+        if own >= fair || (busy && (t.cached || fair - own < fair / 2)) {
+            return false; // BlockSent comes, and brings us here again
+        }
         let next = t.swarm.as_ref().and_then(|swarm| swarm.next_upload(peer)).map_or(0, |block| slabs(block.len));
         if free == 0 || (free < next && t.upload_held > 0) {
             if !link.starved {

@@ -211,6 +211,7 @@ impl Node {
     /// A job of [`Output::Job`] has run.
     pub fn job_done(&mut self, now: Time, torrent: TorrentId, done: JobDone) {
         let _ = self.with(now, torrent, |shard, t| {
+            t.cached = done.was_cached().unwrap_or(t.cached);
             shard.store(now, t, StoreInput::Done(done));
             Ok(())
         });

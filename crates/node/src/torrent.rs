@@ -74,6 +74,8 @@ pub(crate) struct Torrent {
     pub(crate) upload_held: u32,
     /// Peers whose requests wait in the swarm.
     pub(crate) wanting: u32,
+    /// What was read last for a peer was in the page cache.
+    pub(crate) cached: bool,
     /// It is on the list of those who are dealt memory.
     pub(crate) dealt: bool,
     /// When the swarm and the store want to be woken, and what their timers are armed for: that, or earlier.
@@ -124,6 +126,7 @@ impl Torrent {
             grant: Grant::default(),
             upload_held: 0,
             wanting: 0,
+            cached: false,
             dealt: false,
             swarm_at: Time::NEVER,
             swarm_armed: Time::NEVER,

@@ -95,6 +95,27 @@ fn a_peer_that_is_alone_is_sent_as_much_at_once_as_its_send_buffer_holds() {
 }
 
 #[test]
+fn what_is_in_the_page_cache_is_read_when_all_before_it_was_sent() {
+    let content = Content::new(1, 256 * 1024, &[4 << 20]);
+    let block = |n: u32| BlockRef { piece: PieceIndex(n / 16), begin: n % 16 * 16_384, len: 16_384 };
+    let blocks: Vec<_> = (0..256).map(block).collect();
+    let held = |cached| {
+        let mut world = World::default();
+        world.cached = cached;
+        let host = world.host(Settings::default());
+        world.seed(host, 1, &content);
+        let early = guest(&mut world, host, &content);
+        assert_eq!(ask(&mut world, host, early, &blocks).len(), blocks.len());
+        let deaf = guest(&mut world, host, &content);
+        world.deaf.push((host, deaf));
+        assert!(ask(&mut world, host, deaf, &blocks).is_empty());
+        world.hosts[host].pool.in_use()
+    };
+    // One read, or as much as its send buffer holds.
+    assert_eq!((held(true), held(false)), (16, 32));
+}
+
+#[test]
 fn peers_that_do_not_read_leave_memory_for_those_that_do() {
     let content = Content::new(1, 256 * 1024, &[4 << 20]);
     let mut world = World::default();

@@ -38,6 +38,16 @@ pub enum JobKind {
 #[derive(Debug)]
 pub struct JobDone(pub(crate) Done);
 
+impl JobDone {
+    /// Whether what a read of blocks wanted was in the page cache; `None` when it was no such read.
+    pub fn was_cached(&self) -> Option<bool> {
+        match &self.0 {
+            Done::Read { cached, .. } => Some(*cached),
+            _ => None,
+        }
+    }
+}
+
 pub(crate) enum Work {
     Open { create: bool, keep: bool },
     Begin { marker: bool },
@@ -110,6 +120,7 @@ pub(crate) enum Done {
     Read {
         id: u64,
         blocks: Vec<BlockRef>,
+        cached: bool,
         result: Result<Vec<(BlockRef, Chunk)>, Trouble>,
     },
     Range {

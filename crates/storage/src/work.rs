@@ -53,8 +53,8 @@ fn run_with<D: Disk>(job: Job, files: &Files<D>, hasher: Hasher, scratch: &mut S
         Work::Finish => Done::Finish(finish(&info, files)),
         Work::Check { pieces, cancel } => check((&info, &limits), files, &pieces, Halves::V1, &cancel, hasher, scratch),
         Work::Read { id, blocks } => match read(&info, &limits, files, &blocks, Wait::Yes) {
-            Ok(chunks) => Done::Read { id, blocks, result: Ok(chunks.unwrap_or_default()) },
-            Err(trouble) => Done::Read { id, blocks, result: Err(trouble) },
+            Ok(chunks) => Done::Read { id, blocks, cached: false, result: Ok(chunks.unwrap_or_default()) },
+            Err(trouble) => Done::Read { id, blocks, cached: false, result: Err(trouble) },
         },
         Work::Range { id, file, offset, len } => {
             let pieces = pieces_of_range(&info, file, offset, len);
@@ -69,7 +69,9 @@ fn run_with<D: Disk>(job: Job, files: &Files<D>, hasher: Hasher, scratch: &mut S
 pub fn run_now<D: Disk>(job: Job, files: &Files<D>) -> Result<JobDone, Job> {
     match &job.work {
         Work::Read { id, blocks } => match read(&job.info, &job.limits, files, blocks, Wait::No) {
-            Ok(Some(chunks)) => Ok(JobDone(Done::Read { id: *id, blocks: blocks.clone(), result: Ok(chunks) })),
+            Ok(Some(chunks)) => {
+                Ok(JobDone(Done::Read { id: *id, blocks: blocks.clone(), cached: true, result: Ok(chunks) }))
+            }
             _ => Err(job),
         },
         Work::Range { id, file, offset, len } => {
