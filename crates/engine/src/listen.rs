@@ -85,7 +85,7 @@ fn bind(addr: SocketAddr, sys: Sys) -> io::Result<TcpListener> {
         // Each family has its own socket, whatever the system's default is.
         socket.set_only_v6(true)?;
     }
-    sys.share_address(&socket)?;
+    sys.listening(&socket)?;
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
     socket.listen(BACKLOG)?;

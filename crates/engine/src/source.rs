@@ -34,10 +34,12 @@ impl Sources {
     /// Begins to connect to `to` from the address that is meant for it.
     pub(crate) fn connect(&self, to: SocketAddr, sys: Sys) -> io::Result<TcpStream> {
         let from = pick(&lock(&self.0), to.ip());
-        let Some(from) = from else { return TcpStream::connect(to) };
         let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
-        socket.bind(&SocketAddr::new(from, 0).into())?;
+        sys.connecting(&socket, to.ip());
+        if let Some(from) = from {
+            socket.bind(&SocketAddr::new(from, 0).into())?;
+        }
         match socket.connect(&to.into()) {
             Err(error) if !sys.is_under_way(&error) => Err(error),
             _ => Ok(TcpStream::from_std(socket.into())),

@@ -77,6 +77,7 @@ impl Shard {
 
     fn accepted(&mut self, stream: TcpStream, addr: SocketAddr) {
         let silence = self.shared.settings.idle_timeout;
+        self.shared.sys.accepted(&SockRef::from(&stream));
         if self.shared.sys.tune(SockRef::from(&stream), silence).is_err() {
             return; // it is gone already
         }

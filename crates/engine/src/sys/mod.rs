@@ -2,8 +2,11 @@
 
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+mod pacing;
 
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bitlode_storage::SysMode;
@@ -27,18 +30,39 @@ impl Sys {
         socket.set_tcp_nodelay(true)?;
         #[cfg(target_os = "linux")]
         if self.native {
-            linux::spare_pacing(&socket);
             return linux::set_user_timeout(&socket, silence);
         }
         socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(silence / 2).with_interval(silence / 8))
     }
 
     /// Prepares a socket for listening on an address that a former process of ours has just left.
-    pub(crate) fn share_address(self, socket: &socket2::Socket) -> io::Result<()> {
+    pub(crate) fn listening(self, socket: &socket2::Socket) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        if self.native {
+            pacing::listening(&SockRef::from(socket));
+        }
         // On Windows the option would let two processes listen on the same port.
         match cfg!(unix) {
             true => socket.set_reuse_address(true),
             false => Ok(()),
+        }
+    }
+
+    /// Prepares a connection that came in through such a socket, before `tune`.
+    #[cfg_attr(not(target_os = "linux"), allow(unused_variables))]
+    pub(crate) fn accepted(self, socket: &SockRef<'_>) {
+        #[cfg(target_os = "linux")]
+        if self.native {
+            pacing::accepted(socket);
+        }
+    }
+
+    /// Prepares a socket for connecting to `to`.
+    #[cfg_attr(not(target_os = "linux"), allow(unused_variables))]
+    pub(crate) fn connecting(self, socket: &socket2::Socket, to: IpAddr) {
+        #[cfg(target_os = "linux")]
+        if self.native {
+            pacing::connecting(&SockRef::from(socket), to);
         }
     }
 
