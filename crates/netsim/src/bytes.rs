@@ -30,6 +30,9 @@ impl World {
                 return;
             }
             let most = self.cut(room);
+            if actor < self.peers.len() {
+                self.with(actor, life, |now, running| running.node.prepare_send(now, carrier));
+            }
             let bytes: Vec<u8> = if actor < self.peers.len() {
                 let Some(running) = &self.peers[actor].running else { return };
                 let Some(plan) = running.node.send_plan(carrier) else { return };

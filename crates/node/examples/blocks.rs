@@ -155,6 +155,8 @@ impl Host {
         }
         let mut out = Vec::new();
         while self.writable && out.len() < WIRE {
+            self.node.prepare_send(now, self.carrier);
+            self.drain();
             let Some(plan) = self.node.send_plan(self.carrier) else { break };
             let before = out.len();
             plan.as_io_slices().iter().for_each(|slice| out.extend_from_slice(slice));

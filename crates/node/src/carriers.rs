@@ -188,12 +188,12 @@ impl Shard {
             Place::Dialled { torrent } | Place::Joined { torrent } => {
                 let Some(mut t) = self.torrents.take(torrent) else { return };
                 self.serve_peer(now, &mut t, slot);
-                self.feed_uploads(now, &mut t, slot);
+                self.feed_uploads(now, &mut t, slot, false);
                 self.finish(now, t);
             }
         }
         let Some(link) = self.links.at(slot) else { return };
-        if !link.writing && link.conn.queued() > 0 {
+        if !link.writing && (link.due || link.conn.queued() > 0) {
             link.writing = true;
             self.out.push_back(Output::Writable { carrier: link.carrier });
         }
@@ -256,6 +256,21 @@ impl Shard {
     pub(crate) fn received(&mut self, now: Time, carrier: CarrierId, n: usize) {
         let Some(slot) = self.links.find(carrier) else { return };
         self.on_conn(now, slot, |conn| conn.received(now, n));
+    }
+
+    /// The carrier takes bytes: what is due for it is read.
+    pub(crate) fn prepare_send(&mut self, now: Time, carrier: CarrierId) {
+        let Some(slot) = self.links.find(carrier) else { return };
+        let Some(link) = self.links.at(slot).filter(|link| link.due) else { return };
+        link.due = false;
+        // Should nothing come of it now, what is read later is told of.
+        link.writing = link.conn.queued() > 0;
+        if let Place::Joined { torrent } = link.place
+            && let Some(mut t) = self.torrents.take(torrent)
+        {
+            self.feed_uploads(now, &mut t, slot, true);
+            self.finish(now, t);
+        }
     }
 
     pub(crate) fn sent(&mut self, now: Time, carrier: CarrierId, n: usize) {

@@ -36,8 +36,10 @@ pub(crate) struct Link {
     pub(crate) seat: usize,
     /// The time its timer is armed for.
     pub(crate) armed: Time,
-    /// `Output::Writable` is out and its plan has not run dry since.
+    /// `Output::Writable` is out, and its plan has not run dry since, or a read is due.
     pub(crate) writing: bool,
+    /// Blocks of the page cache are read for it once its carrier takes bytes.
+    pub(crate) due: bool,
     /// The swarm holds requests of this peer.
     pub(crate) wants: bool,
     /// It stands in its torrent's line for upload memory.
@@ -99,6 +101,7 @@ impl Links {
             seat: 0,
             armed: Time::NEVER,
             writing: false,
+            due: false,
             wants: false,
             starved: false,
             reading: 0,

@@ -101,13 +101,14 @@ impl Shard {
 
     // Uploads
 
-    /// Takes requests of a peer whose send queue has room, and reads what they ask for.
-    pub(crate) fn feed_uploads(&mut self, now: Time, t: &mut Torrent, slot: u32) {
-        while self.feed_once(now, t, slot) {}
+    /// Takes requests of a peer whose send queue has room, and reads what they ask for: from the page cache only while its
+    /// carrier `takes` bytes.
+    pub(crate) fn feed_uploads(&mut self, now: Time, t: &mut Torrent, slot: u32, takes: bool) {
+        while self.feed_once(now, t, slot, takes) {}
     }
 
     /// One read; says whether there may be another.
-    fn feed_once(&mut self, now: Time, t: &mut Torrent, slot: u32) -> bool {
+    fn feed_once(&mut self, now: Time, t: &mut Torrent, slot: u32, takes: bool) -> bool {
         let Some(link) = self.links.at(slot).filter(|link| link.wants) else { return false };
         let coming = link.reading as usize * BLOCK_LEN as usize;
         let room = link.conn.send_room().saturating_sub(coming);
@@ -121,10 +122,15 @@ impl Shard {
         let own = link.reading + link.sending;
         let free = t.grant.upload.saturating_sub(t.upload_held);
         let fair = (free.saturating_add(own) / UPLOAD_PART).max(LEAST_UPLOAD);
-        // What lies in the page cache is read when it can be sent: it would leave the processor's cache if it waited behind
-        // what other peers get. What a disk has to bring is asked for while the rest is being sent.
+        // What a disk has to bring is asked for while the rest is being sent.
         if own >= fair || (busy && (t.cached || fair - own < fair / 2)) {
             return false; // BlockSent comes, and brings us here again
+        }
+        // What lies in the page cache is read when it is sent: it would leave the processor's cache if it waited behind what
+        // other peers get, and the pool's memory if the carrier took nothing.
+        if t.cached && !takes {
+            link.due = true;
+            return false; // `prepare_send` comes, and brings us here again
         }
         let next = t.swarm.as_ref().and_then(|swarm| swarm.next_upload(peer)).map_or(0, |block| slabs(block.len));
         if free == 0 || (free < next && t.upload_held > 0) {

@@ -18,7 +18,7 @@ use crate::types::{DialId, NodeConfig, NodeError, Output, Parcel, ReadRange, Tor
 ///
 /// **After every call that takes `now`, drain [`Node::poll`].** A carrier's life: `incoming`, or `connected` after
 /// [`Output::Dial`], or `adopt` after another node's [`Output::Move`]; then `recv_plan`/`received` when bytes can be read and
-/// `send_plan`/`sent` when bytes can be written; then `lost` when it ended by itself, or [`Output::Close`]. Calls about a
+/// `prepare_send`/`send_plan`/`sent` when bytes can be written; then `lost` when it ended by itself, or [`Output::Close`]. Calls about a
 /// carrier or torrent that is not here any more do nothing.
 ///
 /// A carrier's number is the driver's: its low 24 bits must not be shared by two carriers that were opened by the same shard
@@ -79,6 +79,13 @@ impl Node {
         if let Some(slot) = self.0.links.find(carrier) {
             self.0.lose(now, slot, crate::shard::End::gone(code));
         }
+        self.0.settle(now);
+    }
+
+    /// The carrier takes bytes, and `send_plan` is about to be called: blocks that lie in the page cache are read now and not
+    /// before, so that they are sent while they are in the processor's cache, too.
+    pub fn prepare_send(&mut self, now: Time, carrier: CarrierId) {
+        self.0.prepare_send(now, carrier);
         self.0.settle(now);
     }
 

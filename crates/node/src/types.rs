@@ -114,7 +114,8 @@ pub enum Output {
         /// What `adopt` needs.
         parcel: Box<Parcel>,
     },
-    /// Bytes wait: write `send_plan` until it is empty or the carrier would block. Not repeated until the plan ran empty.
+    /// Bytes wait, or can be had at once: call `prepare_send` and write `send_plan` until it is empty or the carrier would block.
+    /// Not repeated until the plan ran empty.
     Writable {
         /// Which.
         carrier: CarrierId,

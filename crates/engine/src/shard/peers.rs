@@ -238,12 +238,13 @@ impl Shard {
         let mut left = self.shared.settings.turn_bytes;
         let short_write_fills = self.shared.sys.short_read_empties();
         while left > 0 {
-            let Some(socket) = self.sockets.get(slot) else { return };
-            if !socket.writable || !socket.wants {
-                return;
-            }
-            let Role::Peer(stream, carrier) = &mut socket.role else { return };
+            let Some(socket) = self.sockets.get(slot).filter(|socket| socket.writable && socket.wants) else { return };
+            let Role::Peer(_, carrier) = &socket.role else { return };
             let carrier = *carrier;
+            self.node.prepare_send(self.now, carrier);
+            self.drain();
+            let Some(socket) = self.sockets.get(slot) else { return };
+            let Role::Peer(stream, _) = &mut socket.role else { return };
             let plan = match self.node.send_plan(carrier) {
                 Some(plan) if !plan.is_empty() => plan,
                 _ => {

@@ -342,6 +342,7 @@ impl World {
 
     fn write(&mut self, host: usize, carrier: CarrierId) {
         while !self.deaf.contains(&(host, carrier)) {
+            self.hosts[host].node.prepare_send(self.now, carrier);
             let Some(plan) = self.hosts[host].node.send_plan(carrier) else { return };
             let bytes: Vec<u8> = plan.as_io_slices().iter().flat_map(|slice| slice.iter().copied()).collect();
             if bytes.is_empty() {
