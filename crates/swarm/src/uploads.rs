@@ -58,23 +58,18 @@ impl Uploads {
     /// it takes: of small pieces there fit no more than of large ones. A run of adjacent blocks that does not fit whole behind
     /// other blocks is left for the next time: it is read in one go then, and what follows it too.
     pub(crate) fn take(&mut self, max_bytes: u32, out: &mut Vec<BlockRef>) {
-        self.trim();
-        let count = self.count(max_bytes);
-        for block in self.queue.iter().flatten().take(count).copied().collect::<Vec<_>>() {
-            self.at.remove(&block);
-            out.push(block);
-            self.committed = self.committed.saturating_add(1);
-        }
-        let mut left = count;
+        let mut left = self.count(max_bytes);
         while left > 0 {
-            let Some(taken) = self.queue.pop_front() else { break };
+            let Some(slot) = self.queue.pop_front() else { break };
             self.first = self.first.saturating_add(1);
-            left -= usize::from(taken.is_some());
+            let Some(block) = slot else { continue };
+            left -= 1;
+            self.at.remove(&block);
+            self.committed = self.committed.saturating_add(1);
+            out.push(block);
         }
         self.trim();
-        if self.at.is_empty() {
-            self.told = false;
-        }
+        self.told &= !self.at.is_empty();
     }
 
     /// How many requests are taken.
