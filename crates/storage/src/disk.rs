@@ -55,16 +55,31 @@ pub trait Disk: Send + Sync + 'static {
     /// byte, unless the slices are empty.
     fn write(&self, file: &Self::File, from: &[IoSlice<'_>], offset: u64) -> Result<usize, Fault>;
 
-    /// As [`Disk::write`], of bytes that we shall not read again by ourselves: a disk may keep them out of the page cache. The
-    /// file will have `len` bytes: a disk may find places for some of them already.
-    fn write_final(&self, file: &Self::File, from: &[IoSlice<'_>], offset: u64, len: u64) -> Result<usize, Fault> {
-        let _ = len;
+    /// As [`Disk::write`], of bytes that we shall not read again by ourselves: a disk may keep them out of the page cache, and
+    /// find places for some of those that are to come.
+    fn write_final(
+        &self,
+        file: &Self::File,
+        from: &[IoSlice<'_>],
+        offset: u64,
+        coming: Coming,
+    ) -> Result<usize, Fault> {
+        let _ = coming;
         self.write(file, from, offset)
     }
 
     /// Makes the file's data and length durable (`fdatasync`). After an error nothing is known about what was written
     /// since the last good sync.
     fn sync(&self, file: &Self::File) -> Result<(), Fault>;
+}
+
+/// What will be in a file once all that is wanted of it has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coming {
+    /// The bytes that it will be long.
+    pub len: u64,
+    /// All of them are wanted.
+    pub whole: bool,
 }
 
 /// How a file is opened.

@@ -90,7 +90,7 @@ fn in_memory(feed: &[Feed]) -> Vec<&[u8]> {
 }
 
 fn compare_and_write<D: Disk>(info: &Info, files: &Files<D>, work: PieceWork, hash: Sha1) -> Result<Hashed, Trouble> {
-    let PieceWork { piece, feed, spill, last, .. } = work;
+    let PieceWork { piece, feed, spill, last, whole, .. } = work;
     if last && !matches(info, piece, hash.clone()) {
         return Ok(Hashed::Wrong);
     }
@@ -98,7 +98,7 @@ fn compare_and_write<D: Disk>(info: &Info, files: &Files<D>, work: PieceWork, ha
         Feed::Memory(block, chunk) => Some((block, chunk)),
         Feed::Spilled(_) => None,
     });
-    write_runs(info, files, fed, After::Done)?;
+    write_runs(info, files, fed, After::Done { whole })?;
     write_runs(info, files, spill, After::ReadBack)?;
     Ok(if last { Hashed::Right } else { Hashed::On(hash) })
 }

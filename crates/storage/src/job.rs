@@ -70,6 +70,8 @@ pub(crate) struct PieceWork {
     pub(crate) spill: Vec<(BlockRef, Chunk)>,
     /// `feed` ends the piece: compare, and write only what is right.
     pub(crate) last: bool,
+    /// All of the torrent is wanted.
+    pub(crate) whole: bool,
     /// It must not wait for others to be hashed beside it: memory is short, or the torrent waits for nothing else.
     pub(crate) urgent: bool,
 }

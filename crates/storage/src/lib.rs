@@ -45,7 +45,7 @@ mod verify;
 mod work;
 
 pub use digest::PieceDigest;
-pub use disk::{Access, Disk, Fault, Kind, Stat};
+pub use disk::{Access, Coming, Disk, Fault, Kind, Stat};
 pub use error::StorageError;
 pub use event::{Mode, StoreInput, StoreOutput, StoreSetup};
 pub use files::Files;

@@ -174,8 +174,9 @@ impl OpenPiece {
         self.oldest = if self.held == 0 { Time::NEVER } else { now };
         self.busy = true;
         self.pressed = false;
-        let urgent = all && !last;
-        Some(PieceWork { piece: self.piece, hash: std::mem::take(&mut self.hash), feed, spill: behind, last, urgent })
+        let (whole, urgent) = (false, all && !last);
+        let hash = std::mem::take(&mut self.hash);
+        Some(PieceWork { piece: self.piece, hash, feed, spill: behind, last, whole, urgent })
     }
 
     /// The job's blocks were written and its feed hashed.

@@ -389,6 +389,7 @@ impl Store {
         let spill = spill.unwrap_or(if open.pressed { Spill::All } else { usual });
         if let Some(mut work) = open.work(now, spill) {
             work.urgent |= self.is_last();
+            work.whole = self.claims.wanted().is_full();
             self.job(Work::Piece(Box::new(work)));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io::{IoSlice, IoSliceMut};
 
-use crate::disk::{Disk, Fault};
+use crate::disk::{Coming, Disk, Fault};
 
 /// Slices in one call: the systems' common bound.
 const SLICES: usize = 1024;
@@ -102,8 +102,8 @@ pub(crate) fn read_cached<D: Disk>(
 /// Whether what is written will be read again by us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum After {
-    /// Hashed already: nothing but an upload will ask for it.
-    Done,
+    /// Hashed already: nothing but an upload will ask for it. All of its file is wanted, or a part may be.
+    Done { whole: bool },
     /// To be read back when its piece is complete.
     ReadBack,
 }
@@ -121,7 +121,7 @@ pub(crate) fn write_full<D: Disk>(
         fp!("disk.write")?;
         let now = from.get(..from.len().min(SLICES)).unwrap_or_default();
         let n = match after {
-            After::Done => disk.write_final(file, now, offset, len)?,
+            After::Done { whole } => disk.write_final(file, now, offset, Coming { len, whole })?,
             After::ReadBack => disk.write(file, now, offset)?,
         };
         if n == 0 {

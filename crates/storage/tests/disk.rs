@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bitlode_base::{Code, Coded, PieceIndex};
 use bitlode_storage::sys::RealDisk;
-use bitlode_storage::{Access, Disk, Fault, FilePool, Mode, StoreInput, StoreOutput, SysMode, run_now};
+use bitlode_storage::{Access, Coming, Disk, Fault, FilePool, Mode, StoreInput, StoreOutput, SysMode, run_now};
 use support::{Content, KIB, Rig, TempDir, limits};
 
 const DOWNLOAD: Mode = Mode::Download { overwrite: false };
@@ -189,7 +189,8 @@ fn what_is_written_past_the_page_cache_is_what_is_read_also_where_the_file_syste
                 let (mut at, mut rest): (u64, &[u8]) = (at, &bytes[part]);
                 while !rest.is_empty() {
                     let (left, right) = rest.split_at(rest.len() / 2);
-                    let n = disk.write_final(&file, &[IoSlice::new(left), IoSlice::new(right)], at, 100_003).unwrap();
+                    let coming = Coming { len: 100_003, whole: true };
+                    let n = disk.write_final(&file, &[IoSlice::new(left), IoSlice::new(right)], at, coming).unwrap();
                     (at, rest) = (at + n as u64, &rest[n..]);
                 }
             }
@@ -207,9 +208,9 @@ fn a_file_that_is_written_fast_ends_where_it_was_written_and_is_allocated_around
         let disk = RealDisk::new(sys, limit);
         let root = disk.open_root(&dir, true).unwrap();
         let file = disk.open(&root, &["f"], Access::Create).unwrap();
-        let bytes = vec![7; mib];
+        let (bytes, coming) = (vec![7; mib], Coming { len: 100 * mib as u64, whole: false });
         for at in [22, 21, 20] {
-            let written = disk.write_final(&file, &[IoSlice::new(&bytes)], (at * mib) as u64, 100 * mib as u64);
+            let written = disk.write_final(&file, &[IoSlice::new(&bytes)], (at * mib) as u64, coming);
             assert_eq!(written, Ok(mib));
         }
         disk.sync(&file).unwrap();

@@ -26,7 +26,7 @@ use std::sync::{Mutex, PoisonError};
 #[cfg(target_os = "linux")]
 use std::time::Instant;
 
-use crate::disk::{Access, Disk, Fault, Stat};
+use crate::disk::{Access, Coming, Disk, Fault, Stat};
 
 /// Which of the system's interfaces are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -248,11 +248,11 @@ impl Disk for RealDisk {
     }
 
     #[cfg(target_os = "linux")]
-    fn write_final(&self, file: &OpenFile, from: &[IoSlice<'_>], offset: u64, len: u64) -> Result<usize, Fault> {
+    fn write_final(&self, file: &OpenFile, from: &[IoSlice<'_>], offset: u64, coming: Coming) -> Result<usize, Fault> {
         let bytes = from.iter().map(|slice| slice.len() as u64).sum();
         if self.native() && self.meter.is_fast(Instant::now(), bytes) && !file.cached_only.load(Relaxed) {
             let mut turn = file.writing.lock().unwrap_or_else(PoisonError::into_inner);
-            turn.before((offset, bytes), len, |from, size| linux::find_places(&file.file, from, size));
+            turn.before((offset, bytes), coming, |from, size| linux::find_places(&file.file, from, size));
             if let Some(n) = retry(|| linux::write_past(&file.file, from, offset))? {
                 return Ok(n);
             }
