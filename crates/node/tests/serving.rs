@@ -116,6 +116,23 @@ fn what_is_in_the_page_cache_is_read_when_all_before_it_was_sent() {
 }
 
 #[test]
+fn what_the_page_cache_has_lost_is_sent_once_the_disk_has_brought_it() {
+    let content = Content::new(1, 256 * 1024, &[4 << 20]);
+    let block = |n: u32| BlockRef { piece: PieceIndex(n / 16), begin: n % 16 * 16_384, len: 16_384 };
+    let blocks: Vec<_> = (0..256).map(block).collect();
+    let mut world = World::default();
+    world.cached = true;
+    let host = world.host(Settings::default());
+    world.seed(host, 1, &content);
+    let peer = guest(&mut world, host, &content);
+    assert_eq!(ask(&mut world, host, peer, &blocks[..100]).len(), 100);
+    (world.cached, world.stuck) = (false, Some(Default::default()));
+    assert!(ask(&mut world, host, peer, &blocks[100..]).is_empty());
+    world.unstick();
+    assert_eq!(frames(&world.say(host, peer, &[])).len(), 156);
+}
+
+#[test]
 fn peers_that_do_not_read_leave_memory_for_those_that_do() {
     let content = Content::new(1, 256 * 1024, &[4 << 20]);
     let mut world = World::default();
