@@ -1,5 +1,8 @@
 //! Who gets memory: the torrents' shares of the pool, blocks on their way to peers, users' reads.
 
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
 use bitlode_base::{BLOCK_LEN, BlockRef, Chunk, Time};
 use bitlode_session::{Grant, Need};
 use bitlode_storage::StoreInput;
@@ -12,6 +15,10 @@ use crate::torrent::{ReadFor, Torrent};
 
 /// Beyond what a torrent holds now, this part of it again may come before the next deal.
 const HEADROOM: u32 = 2;
+/// While somebody waits for memory that others hold, all are dealt theirs so many times as often,
+const DEALS_SOONER: u32 = 10;
+/// but for each of them at least this long after the last time: dealing to one takes a hundredth of it.
+const DEAL_PAUSE: Duration = Duration::from_micros(200);
 /// Blocks that a peer may have on their way to it however little memory there is.
 const LEAST_UPLOAD: u32 = 2;
 /// One part in so many of the memory that a torrent's other peers leave may be on its way to one peer.
@@ -80,8 +87,18 @@ impl Shard {
         }
     }
 
+    /// Deals anew soon if somebody, perhaps on another shard, waits for what is held here beyond what is due.
+    pub(crate) fn deal_sooner(&mut self) {
+        if !self.dealt.is_empty() && self.shortage.load(Relaxed) {
+            let pause = DEAL_PAUSE.saturating_mul(u32::try_from(self.dealt.len()).unwrap_or(u32::MAX));
+            let at = self.dealt_at + pause.max(self.settings.deal_interval / DEALS_SOONER);
+            self.timers.arm(Who::Deal, &mut self.deal_armed, at);
+        }
+    }
+
     /// Deals memory to all who need it.
     pub(crate) fn deal_all(&mut self, now: Time) {
+        self.dealt_at = now;
         for slot in std::mem::take(&mut self.dealt) {
             let Some(mut t) = self.torrents.take(slot) else { continue };
             let need = self.need(&t);

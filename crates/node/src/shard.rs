@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bitlode_base::{BLOCK_LEN, Choice, Code, Pool, Time};
@@ -39,6 +40,9 @@ pub(crate) struct Shard {
     /// Slots of torrents that are dealt memory, and the time of the next deal.
     pub(crate) dealt: Vec<u32>,
     pub(crate) deal_armed: Time,
+    /// The time of the last deal of all, and whether somebody waits for what these may give back.
+    pub(crate) dealt_at: Time,
+    pub(crate) shortage: Arc<AtomicBool>,
     pub(crate) panics: u64,
     #[cfg(feature = "planted-bugs")]
     pub(crate) planted: Option<bitlode_swarm::Bug>,
@@ -46,7 +50,10 @@ pub(crate) struct Shard {
 
 impl Shard {
     pub(crate) fn new(config: NodeConfig) -> Shard {
-        let peer_id = lock(&config.session).peer_id();
+        let (peer_id, shortage) = {
+            let session = lock(&config.session);
+            (session.peer_id(), session.shortage())
+        };
         Shard {
             id: config.shard,
             conn_limits: Arc::new(limits::conn(&config.settings)),
@@ -67,6 +74,8 @@ impl Shard {
             told_wake: Time::NEVER,
             dealt: Vec::new(),
             deal_armed: Time::NEVER,
+            dealt_at: Time::ZERO,
+            shortage,
             panics: 0,
             #[cfg(feature = "planted-bugs")]
             planted: config.planted,
@@ -109,6 +118,7 @@ impl Shard {
                 break;
             }
         }
+        self.deal_sooner();
         let next = self.timers.next();
         if next != self.told_wake {
             self.told_wake = next;

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::collections::VecDeque;
+
 use bitlode_node::{COUNTERS, Counter, Fact, HaveChange, Mode, Phase};
 use bitlode_session::Settings;
 use support::{Content, World};
@@ -86,6 +88,31 @@ fn pieces_larger_than_the_pool_come_through_a_small_one() {
         let pool = &world.hosts[*host].pool;
         assert!(pool.peak() <= pool.budget() + 4, "{} of {} slabs", pool.peak(), pool.budget());
     }
+}
+
+#[test]
+fn a_torrent_that_comes_when_another_has_all_memory_gets_its_share_as_soon_as_it_is_free() {
+    let (large, small) = (Content::new(5, 256 * 1024, &[8 << 20]), Content::new(6, 256 * 1024, &[2 << 20]));
+    let mut world = World::default();
+    // Three quarters of it are for downloads: 3 MiB.
+    let settings = Settings { memory: 4 << 20, ..Settings::default() };
+    let sooner = settings.deal_interval / 4;
+    let (a, b) = (world.host(Settings::default()), world.host(settings));
+    world.seed(a, 1, &large);
+    world.seed(a, 2, &small);
+    let (first, second) = (world.leech(b, 1, &large), world.leech(b, 2, &small));
+    // What comes stays in memory, as the disk stands still.
+    (world.stuck, world.stuck_from) = (Some(VecDeque::new()), b);
+    world.meet(b, first, a);
+    world.run(1, |_| false);
+    world.meet(b, second, a);
+    world.run(1, |_| false);
+    assert_eq!((world.state(b, second).have, world.hosts[b].pool.in_use()), (0, 192), "nothing is left for it");
+    world.unstick();
+    let freed = world.now;
+    assert_eq!(world.state(b, first).pieces, world.state(b, first).have);
+    assert!(world.run(60, |world| world.has(b, &small)));
+    assert!(world.now <= freed + sooner, "{:?} later", world.now.since(freed));
 }
 
 #[test]

@@ -56,7 +56,7 @@ impl Grants {
             let least = BLOCKS_PER_PEER * u64::from(peers.max(1));
             let least = if need.active { least.min(u64::from(wanted)) } else { 0 };
             let more = if need.active { u64::from(wanted) - least } else { 0 };
-            Claim { least, more, held: u64::from(held), granted: 0 }
+            Claim { least, more, held: u64::from(held), granted: 0, short: false }
         };
         let download = claim(need.peers_unchoking_us, need.download_wanted, need.download_held);
         let upload = claim(need.peers_downloading, need.upload_wanted, need.upload_held);
@@ -71,9 +71,16 @@ impl Grants {
     pub(crate) fn leased(&self) -> u64 {
         self.download.leased + self.upload.leased
     }
+
+    /// Somebody got less than is due to it, since others hold more than that.
+    pub(crate) fn is_short(&self) -> bool {
+        self.download.short + self.upload.short > 0
+    }
 }
 
 const BLOCKS_PER_PEER: u64 = 2;
+/// A share that lacks less than this part of it is as good as whole.
+const SHORT_BY: u64 = 8;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Claim {
@@ -81,6 +88,8 @@ struct Claim {
     more: u64,
     held: u64,
     granted: u64,
+    /// Much less was free than is due.
+    short: bool,
 }
 
 impl Claim {
@@ -98,11 +107,13 @@ struct Ledger {
     least: u64,
     more: Levels,
     leased: u64,
+    /// Claims that are short.
+    short: usize,
 }
 
 impl Ledger {
     fn new(slabs: u64) -> Ledger {
-        Ledger { slabs, claims: BTreeMap::new(), least: 0, more: Levels::default(), leased: 0 }
+        Ledger { slabs, claims: BTreeMap::new(), least: 0, more: Levels::default(), leased: 0, short: 0 }
     }
 
     fn remove(&mut self, torrent: TorrentId) {
@@ -110,6 +121,7 @@ impl Ledger {
             self.least -= old.least;
             self.more.remove(old.more);
             self.leased -= old.lease();
+            self.short -= usize::from(old.short);
         }
     }
 
@@ -121,7 +133,9 @@ impl Ledger {
         // Others give back only when they ask again, so a share that is due may be free a little later.
         let free = self.slabs.saturating_sub(self.leased);
         claim.granted = target.min(free);
+        claim.short = target - claim.granted > target / SHORT_BY;
         self.leased += claim.lease();
+        self.short += usize::from(claim.short);
         self.claims.insert(torrent, claim);
         u32::try_from(claim.granted).unwrap_or(u32::MAX)
     }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use bitlode_base::{Code, Secret, Time};
 use bitlode_hash::InfoHashes;
@@ -34,6 +35,7 @@ pub struct Session {
     dials: Dials,
     bans: Bans,
     grants: Grants,
+    shortage: Arc<AtomicBool>,
     own_addresses: Vec<SocketAddr>,
 }
 
@@ -64,6 +66,7 @@ impl Session {
             ),
             bans: Bans::new(at(settings.max_bans)),
             grants: Grants::new(pool_slabs),
+            shortage: Arc::default(),
             own_addresses: Vec::new(),
             settings,
         }
@@ -102,6 +105,7 @@ impl Session {
         self.links.remove_all(id);
         self.dials.end_all(id);
         self.grants.remove(id);
+        self.shortage.store(self.grants.is_short(), Relaxed);
     }
 
     /// Where a handshake with this info-hash leads.
@@ -238,12 +242,21 @@ impl Session {
 
     // Memory
 
-    /// Deals a torrent its share of the pool anew; each torrent asks every `dealInterval`.
+    /// Deals a torrent its share of the pool anew; each torrent asks every `dealInterval`, and sooner while
+    /// there is a [`shortage`](Session::shortage).
     pub fn deal(&mut self, now: Time, torrent: TorrentId, need: Need) -> Grant {
         if !self.routes.has(torrent) {
             return Grant::default();
         }
-        self.grants.deal(now, torrent, need)
+        let grant = self.grants.deal(now, torrent, need);
+        self.shortage.store(self.grants.is_short(), Relaxed);
+        grant
+    }
+
+    /// Whether a torrent, on any shard, was dealt much less than is due to it, since others hold more: those ask sooner than
+    /// they would, so that it need not wait. Read without the session's lock.
+    pub fn shortage(&self) -> Arc<AtomicBool> {
+        self.shortage.clone()
     }
 
     /// Slabs leased to all torrents; never more than the pool has.

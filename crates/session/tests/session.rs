@@ -353,6 +353,27 @@ fn a_torrent_that_stops_gives_its_share_back_as_it_frees_it() {
 }
 
 #[test]
+fn there_is_a_shortage_while_others_hold_what_is_due_to_a_torrent() {
+    let mut session = session(|_| {});
+    let shortage = session.shortage();
+    let short = || shortage.load(std::sync::atomic::Ordering::Relaxed);
+    session.deal(Time::ZERO, T1, downloading(1, 0));
+    assert!(!short(), "all it can have is all it may have");
+    // An even share is 384; what lacks to it is told from an eighth on.
+    for (held, due) in [(768, true), (433, true), (432, false), (384, false), (768, true)] {
+        session.deal(Time::ZERO, T1, downloading(1, held));
+        session.deal(Time::ZERO, T2, downloading(1, 0));
+        assert_eq!(short(), due, "{held} of 768 are held");
+    }
+    session.deal(Time::ZERO, T2, Need::default());
+    assert!(!short(), "it wants nothing any more");
+    session.deal(Time::ZERO, T2, downloading(1, 0));
+    assert!(short());
+    session.unregister(T2);
+    assert!(!short(), "it is gone");
+}
+
+#[test]
 fn with_more_torrents_than_slabs_each_has_its_turn() {
     let mut session = Session::new(Arc::new(Settings::default()), Secret::new([7; 32]), 8, 1);
     let torrents: Vec<_> = (0..20u8).map(|n| TorrentId(n.into())).collect();

@@ -99,6 +99,8 @@ pub(crate) struct World {
     bytes: BTreeMap<(usize, CarrierId), VecDeque<u8>>,
     /// Jobs that are not run while the disks stand still.
     pub(crate) stuck: Option<VecDeque<(usize, TorrentId, Job)>>,
+    /// The first host whose disk can stand still.
+    pub(crate) stuck_from: usize,
     pub(crate) evicted: Vec<CarrierId>,
     /// What strangers were told: carriers that are no node's.
     heard: BTreeMap<(usize, CarrierId), Vec<u8>>,
@@ -288,8 +290,8 @@ impl World {
             Output::Dial { dial, addr } => self.dial(host, dial, addr),
             Output::Move { carrier, to, parcel } => self.move_to(host, carrier, to, *parcel),
             Output::Job { torrent, job } => match &mut self.stuck {
-                Some(jobs) => jobs.push_back((host, torrent, job)),
-                None => self.job(host, torrent, job),
+                Some(jobs) if host >= self.stuck_from => jobs.push_back((host, torrent, job)),
+                _ => self.job(host, torrent, job),
             },
         }
     }
