@@ -45,7 +45,7 @@ pub struct Engine {
     resolver: Resolver,
     /// Shards, control and creations; then the threads that may be stuck in a disk.
     threads: Arc<Threads>,
-    disk_threads: Threads,
+    disk_threads: Arc<Threads>,
     closing: AtomicBool,
 }
 
@@ -85,7 +85,7 @@ impl Engine {
         };
         let outbox = Arc::new(Outbox::new(limits, bell));
         let sys = Sys::new(options.sys);
-        let (threads, disk_threads) = (Arc::new(Threads::new(sys)), Threads::new(sys));
+        let (threads, disk_threads) = (Arc::new(Threads::new(sys)), Arc::new(Threads::new(sys)));
         let hears = outbox.clone();
         let panicked = move |why| hears.poison(format!("a disk thread panicked: {why}"));
         let bounds = Bounds {

@@ -32,6 +32,7 @@ mod source;
 mod stream;
 mod sys;
 mod threads;
+mod waiters;
 mod workers;
 
 pub use api::Bell;

@@ -15,6 +15,10 @@ use bitlode_storage::{Files, Job, JobDone, Scratch, run_many};
 
 use crate::batcher::{Batcher, Bounds, Next};
 use crate::threads::Threads;
+use crate::waiters::Waiters;
+
+/// Threads that may wait for a device, for each that hashes, reads and writes.
+const WAITERS_EACH: usize = 4;
 
 /// A piece of work for any thread; the memory is the thread's.
 pub(crate) type Task = Box<dyn FnOnce(&mut Scratch) + Send>;
@@ -37,7 +41,7 @@ pub(crate) enum Pace {
     Quick,
     /// Hashing, mostly: more of these at once than there are cores would only fight for caches and files' locks.
     Hash,
-    /// Waiting for a device.
+    /// Waiting for a device, on threads of their own unless one thread does everything.
     Slow,
 }
 
@@ -55,7 +59,11 @@ pub(crate) struct Size {
 
 /// The pool of threads.
 #[derive(Clone)]
-pub(crate) struct Workers(Arc<Shared>);
+pub(crate) struct Workers {
+    shared: Arc<Shared>,
+    /// None where one thread does everything, in order.
+    waiters: Option<Arc<Waiters>>,
+}
 
 struct Shared {
     state: Mutex<State>,
@@ -99,10 +107,12 @@ impl Workers {
     /// Starts the threads; `panicked` hears of a task that panicked.
     pub(crate) fn start(
         size: Size,
-        threads: &Threads,
+        threads: &Arc<Threads>,
         panicked: Arc<dyn Fn(String) + Send + Sync>,
     ) -> std::io::Result<Workers> {
         let single = size.threads <= 1;
+        let most = size.threads.saturating_mul(WAITERS_EACH);
+        let waiters = (!single).then(|| Arc::new(Waiters::new(most, threads.clone(), panicked.clone())));
         let shared = Arc::new(Shared {
             state: Mutex::new(State::new(size.bounds, size.hashing)),
             started: Instant::now(),
@@ -118,17 +128,23 @@ impl Workers {
                 mine.work(number == 0 && !single, &*panicked);
             })?;
         }
-        Ok(Workers(shared))
+        Ok(Workers { shared, waiters })
     }
 
     /// The way in which everything is hashed.
     pub(crate) fn hasher(&self) -> Hasher {
-        self.0.hasher
+        self.shared.hasher
     }
 
     /// Queues a task. After the end it is dropped.
-    pub(crate) fn submit(&self, pace: Pace, task: Task) {
-        let mut state = self.0.state();
+    pub(crate) fn submit(&self, pace: Pace, mut task: Task) {
+        if let (Pace::Slow, Some(waiters)) = (pace, &self.waiters) {
+            match waiters.submit(task) {
+                Some(back) => task = back,
+                None => return,
+            }
+        }
+        let mut state = self.shared.state();
         if state.stopped {
             return;
         }
@@ -142,19 +158,19 @@ impl Workers {
         // Nobody may take it yet: whoever ends such a task takes the next one.
         let full = pace == Pace::Hash && !state.may_hash();
         if !full {
-            self.0.wake(state);
+            self.shared.wake(state);
         }
         // The other sleeper may have been woken for something slow a moment ago.
         if kept && pace == Pace::Quick {
-            self.0.kept.notify_one();
+            self.shared.kept.notify_one();
         }
     }
 
     /// Queues a piece. After the end it is dropped.
     pub(crate) fn submit_piece(&self, piece: Piece) {
-        let now = self.0.now();
-        let hurry = piece.job.is_urgent() || self.0.is_short();
-        let mut state = self.0.state();
+        let now = self.shared.now();
+        let hurry = piece.job.is_urgent() || self.shared.is_short();
+        let mut state = self.shared.state();
         if state.stopped {
             return;
         }
@@ -164,26 +180,29 @@ impl Workers {
         if hurry {
             state.batcher.hurry();
         }
-        self.0.wake_for_pieces(state, now);
+        self.shared.wake_for_pieces(state, now);
     }
 
     /// Lets no piece that waits now wait for others any longer.
     pub(crate) fn hurry(&self) {
-        let mut state = self.0.state();
+        let mut state = self.shared.state();
         state.batcher.hurry();
-        self.0.wake_for_pieces(state, self.0.now());
+        self.shared.wake_for_pieces(state, self.shared.now());
     }
 
     /// Lets the threads end after the task that each has in hand; what waits is dropped.
     pub(crate) fn stop(&self) {
-        let mut state = self.0.state();
+        if let Some(waiters) = &self.waiters {
+            waiters.stop();
+        }
+        let mut state = self.shared.state();
         state.stopped = true;
         let tasks =
             (std::mem::take(&mut state.quick), std::mem::take(&mut state.hash), std::mem::take(&mut state.slow));
         let pieces = std::mem::take(&mut state.pieces);
-        self.0.work.notify_all();
-        self.0.batch.notify_all();
-        self.0.kept.notify_all();
+        self.shared.work.notify_all();
+        self.shared.batch.notify_all();
+        self.shared.kept.notify_all();
         drop(state);
         drop((tasks, pieces));
     }
@@ -375,7 +394,7 @@ mod tests {
     use super::*;
     use crate::sys::Sys;
 
-    fn start(threads: &Threads, number: usize, panicked: Arc<dyn Fn(String) + Send + Sync>) -> Workers {
+    fn start(threads: &Arc<Threads>, number: usize, panicked: Arc<dyn Fn(String) + Send + Sync>) -> Workers {
         let bounds = Bounds { lanes: 16, bytes: 1 << 24, patience: Duration::from_millis(40) };
         let (hasher, pool) = (Hasher::portable(), Pool::new(1 << 26));
         let size = Size { threads: number, hashing: number.min(2), hasher, bounds, pool };
@@ -384,7 +403,7 @@ mod tests {
 
     #[test]
     fn slow_tasks_never_hold_up_quick_ones() {
-        let threads = Threads::new(Sys::new(SysMode::Native));
+        let threads = Arc::new(Threads::new(Sys::new(SysMode::Native)));
         let workers = start(&threads, 3, Arc::new(|_| {}));
         let gate = Arc::new((Mutex::new(false), Condvar::new()));
         for pace in [Pace::Slow, Pace::Hash].repeat(5) {
@@ -407,8 +426,38 @@ mod tests {
     }
 
     #[test]
+    fn syncs_that_wait_for_a_device_leave_the_threads_that_hash_alone_and_wait_side_by_side() {
+        let threads = Arc::new(Threads::new(Sys::new(SysMode::Native)));
+        let workers = start(&threads, 3, Arc::new(|_| {}));
+        let (hashed, heard) = mpsc::channel();
+        // None of them ends before all have begun, and before something was hashed beside them.
+        let (all, gate) = (12, Arc::new((Mutex::new(0), Condvar::new())));
+        let (synced, ended) = mpsc::channel();
+        for _ in 0..all {
+            let (gate, synced) = (gate.clone(), synced.clone());
+            let sync = move |_: &mut Scratch| {
+                *gate.0.lock().unwrap() += 1;
+                gate.1.notify_all();
+                let begun = gate.0.lock().unwrap();
+                drop(gate.1.wait_while(begun, |begun| *begun < all + 1).unwrap());
+                synced.send(()).unwrap();
+            };
+            workers.submit(Pace::Slow, Box::new(sync));
+        }
+        workers.submit(Pace::Hash, Box::new(move |_| hashed.send(()).unwrap()));
+        assert_eq!(heard.recv_timeout(Duration::from_secs(10)), Ok(()));
+        *gate.0.lock().unwrap() += 1;
+        gate.1.notify_all();
+        for _ in 0..all {
+            assert_eq!(ended.recv_timeout(Duration::from_secs(10)), Ok(()));
+        }
+        workers.stop();
+        assert!(threads.join(Duration::from_secs(10)));
+    }
+
+    #[test]
     fn a_task_that_panics_is_reported_and_its_thread_goes_on() {
-        let threads = Threads::new(Sys::new(SysMode::Native));
+        let threads = Arc::new(Threads::new(Sys::new(SysMode::Native)));
         let (tx, rx) = mpsc::channel();
         let workers = start(&threads, 1, Arc::new(move |why| tx.send(why).unwrap()));
         workers.submit(Pace::Quick, Box::new(|_| panic!("planned")));
