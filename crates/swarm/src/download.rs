@@ -123,8 +123,9 @@ impl Swarm {
         by_length.min(by_grant).max(1) as usize
     }
 
-    /// How many large pieces a peer fetches side by side: as many as are hashed side by side, when a run of each comes so
-    /// fast that hashing them together pays, and faster than a spinning disk could give them.
+    /// How many large pieces a peer fetches side by side: half as many again as are hashed side by side, since the next run
+    /// of a piece waits while one is hashed. When a run of each of these comes so fast that hashing them together pays,
+    /// and faster than a spinning disk could give them.
     fn stripes(&self, peer: &Peer) -> Stripes {
         let Some(info) = &self.info else { return Stripes::NONE };
         let run = (self.limits.run / BLOCK_LEN).max(1);
@@ -134,7 +135,8 @@ impl Swarm {
             return Stripes::NONE;
         }
         // Runs that are not whole yet must find room several times over.
-        let pieces = self.limits.open_pieces.min(self.grant / run / STRIPE_ROOM).max(1);
+        let (together, room) = (self.limits.open_pieces, self.grant / run / STRIPE_ROOM);
+        let pieces = together.saturating_add(together / 2).min(room).max(1);
         Stripes { pieces: pieces as usize, run: run as usize }
     }
 

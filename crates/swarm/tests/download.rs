@@ -87,6 +87,21 @@ fn a_fast_peer_fetches_whole_pieces_in_order() {
 }
 
 #[test]
+fn a_peer_of_large_pieces_fetches_half_as_many_again_as_are_hashed_side_by_side_if_memory_allows() {
+    // A run of 16 blocks of each finds room in the grant four times over.
+    for (slabs, side_by_side) in [(6_144, 24), (1_536, 24), (1_535, 23), (512, 8)] {
+        let limits = bitlode_swarm::Limits { stripe_round: Duration::from_millis(100), ..limits() };
+        let mut rig = Rig::with(torrent(600 * MIB, 4 << 20), Bitfield::none(150), limits);
+        rig.grant(slabs);
+        let fast = rig.seed_peer(400 * MIB);
+        rig.run(secs(1));
+        let turns: Vec<_> = rig.told(fast).requests.iter().rev().step_by(16).map(|(_, block)| block.piece).collect();
+        let round: BTreeSet<_> = turns[..side_by_side].iter().collect();
+        assert_eq!((rig.swarm.snapshot().open_pieces as usize, round.len()), (side_by_side, side_by_side), "{slabs}");
+    }
+}
+
+#[test]
 fn many_peers_share_one_large_piece() {
     let mut rig = Rig::new(torrent(8 * MIB, 8 << 20));
     let peers: Vec<_> = (0..8).map(|_| rig.seed_peer(MIB)).collect();
