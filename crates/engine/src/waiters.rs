@@ -10,7 +10,9 @@ use bitlode_storage::Scratch;
 
 use crate::lock::lock;
 use crate::threads::{Threads, panic_message};
-use crate::workers::Task;
+
+/// A piece of work for any thread; the memory is the thread's.
+pub(crate) type Task = Box<dyn FnOnce(&mut Scratch) + Send>;
 
 /// The threads, started when there is something for them, up to a given number.
 pub(crate) struct Waiters {

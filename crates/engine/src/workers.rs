@@ -15,13 +15,10 @@ use bitlode_storage::{Files, Job, JobDone, Scratch, run_many};
 
 use crate::batcher::{Batcher, Bounds, Next};
 use crate::threads::Threads;
-use crate::waiters::Waiters;
+use crate::waiters::{Task, Waiters};
 
 /// Threads that may wait for a device, for each that hashes, reads and writes.
 const WAITERS_EACH: usize = 4;
-
-/// A piece of work for any thread; the memory is the thread's.
-pub(crate) type Task = Box<dyn FnOnce(&mut Scratch) + Send>;
 
 /// Who hears what came of pieces.
 pub(crate) type Hears = Arc<dyn Fn(Vec<(TorrentId, JobDone)>) + Send + Sync>;
