@@ -1,8 +1,8 @@
 // Eight torrents on two network threads against one torrent of the same size: the busier thread has at most 60 % of the
-// threads' CPU, and together the eight are at least as fast. --size MiB of all (6144: of the second that 2048 take, start
-// and end of eight downloads are a fiftieth, and this is about rates), --rounds N (5), --folder DIR (a disk; in memory,
-// /dev/shm, it shows what the threads do without one that limits all). Memory is filled before each transfer, each round
-// begins with the other of the two, and the median of the rounds' ratios counts, beside the medians of the rates.
+// threads' CPU, and together the eight are at least as fast. --size MiB of all (2048), --rounds N (5), --folder DIR (a
+// disk; in memory, /dev/shm, it shows what the threads do without one that limits all). Memory is filled
+// before each transfer, each round begins with the other of the two, and the median of the rounds' ratios counts, beside
+// the medians of the rates.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -32,7 +32,7 @@ async function seeder() {
 async function main() {
   const { values } = parseArgs({
     options: {
-      size: { type: 'string', default: '6144' },
+      size: { type: 'string', default: '2048' },
       rounds: { type: 'string', default: '5' },
       folder: { type: 'string', default: disk },
     },
