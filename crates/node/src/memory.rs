@@ -17,7 +17,7 @@ use crate::torrent::{ReadFor, Torrent};
 const HEADROOM: u32 = 2;
 /// While somebody waits for memory that others hold, all are dealt theirs so many times as often,
 const DEALS_SOONER: u32 = 10;
-/// but for each of them at least this long after the last time: dealing to one takes a hundredth of it.
+/// but for each of them at least this long after the last time, so that with hundreds it is no more often than ever.
 const DEAL_PAUSE: Duration = Duration::from_micros(200);
 /// Blocks that a peer may have on their way to it however little memory there is.
 const LEAST_UPLOAD: u32 = 2;
