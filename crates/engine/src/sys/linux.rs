@@ -44,17 +44,6 @@ pub(super) fn thread_sleeps() -> Option<u64> {
     (failed == 0).then(|| u64::try_from(usage.ru_nvcsw).unwrap_or(0))
 }
 
-pub(super) fn entropy() -> io::Result<[u8; 32]> {
-    let mut out = [0u8; 32];
-    // SAFETY: `out` is a valid place for as many bytes as are asked for, and the call keeps no pointer to it.
-    let count = unsafe { libc::getrandom(out.as_mut_ptr().cast(), out.len(), 0) };
-    // Up to 256 bytes come whole or not at all (getrandom(2)).
-    match usize::try_from(count) == Ok(out.len()) {
-        true => Ok(out),
-        false => Err(io::Error::last_os_error()),
-    }
-}
-
 pub(super) fn is_exhausted(error: &io::Error) -> bool {
     let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
     error.raw_os_error().is_some_and(|code| codes.contains(&code))

@@ -139,24 +139,9 @@ impl Sys {
 
 /// 32 bytes that nobody can guess, from the system.
 pub(crate) fn entropy() -> io::Result<[u8; 32]> {
-    #[cfg(target_os = "linux")]
-    return linux::entropy();
-    #[cfg(not(target_os = "linux"))]
-    Ok(portable_entropy())
-}
-
-/// The standard library's only door to the system's randomness: the keys of its maps, 128 bits for each thread.
-#[cfg_attr(target_os = "linux", allow(dead_code))]
-fn portable_entropy() -> [u8; 32] {
-    use std::hash::{BuildHasher, RandomState};
-    let mut hash = bitlode_hash::Sha256::new();
-    for _ in 0..4 {
-        let keyed = std::thread::spawn(|| [RandomState::new(), RandomState::new()].map(|state| state.hash_one(0u8)));
-        for part in keyed.join().unwrap_or_default() {
-            hash.update(&part.to_le_bytes());
-        }
-    }
-    hash.finish()
+    let mut out = [0; 32];
+    getrandom::fill(&mut out)?;
+    Ok(out)
 }
 
 #[cfg(test)]
@@ -166,7 +151,6 @@ mod tests {
     #[test]
     fn randomness_differs_each_time() {
         assert_ne!(entropy().unwrap(), entropy().unwrap());
-        assert_ne!(portable_entropy(), portable_entropy());
     }
 
     #[test]
