@@ -5,13 +5,18 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::BytesMut;
+
 use crate::BLOCK_LEN;
 
 const LEN: usize = BLOCK_LEN as usize;
-
-/// The memory of a slab. On pages of its own it is copied and hashed for a tenth less processor time.
-#[repr(align(4096))]
-struct Memory([u8; LEN]);
+/// Slabs lie beside one another in stretches of so many bytes, of which only what was used once takes memory. That much is
+/// more than any allocator keeps for later, so it comes from the system, and as zeros that nobody wrote.
+const STRETCH: usize = 32 << 20;
+/// A stretch begins where a large page of the processor does, and a slab on pages of its own: a block that is copied and
+/// hashed there costs a tenth less processor time.
+const LARGE_PAGE: usize = 2 << 20;
+const PAGE: usize = 4096;
 
 /// A pool of 16 KiB slabs with a budget. Cheap to clone; shared by shards, hashers and disk threads.
 ///
@@ -24,17 +29,33 @@ struct Shared {
     budget: usize,
     used: AtomicUsize,
     peak: AtomicUsize,
-    free: Mutex<Vec<Box<Memory>>>,
+    memory: Mutex<Memory>,
+    fresh: fn(&mut [u8]),
+}
+
+/// What nobody holds now.
+#[derive(Default)]
+struct Memory {
+    returned: Vec<BytesMut>,
+    /// What nobody has used yet, the rest of the last stretch.
+    rest: BytesMut,
 }
 
 impl Pool {
     /// A pool of `bytes`, at least one slab.
     pub fn new(bytes: usize) -> Pool {
+        Pool::told(bytes, |_| ())
+    }
+
+    /// A pool of `bytes`, at least one slab, whose memory is shown to `fresh` before it is used: mebibytes at a time, which
+    /// begin on a large page if they hold one.
+    pub fn told(bytes: usize, fresh: fn(&mut [u8])) -> Pool {
         Pool(Arc::new(Shared {
             budget: (bytes / LEN).max(1),
             used: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
-            free: Mutex::new(Vec::new()),
+            memory: Mutex::default(),
+            fresh,
         }))
     }
 
@@ -57,23 +78,32 @@ impl Pool {
     pub fn take(&self) -> Slab {
         let used = self.0.used.fetch_add(1, Relaxed) + 1;
         self.0.peak.fetch_max(used, Relaxed);
-        let recycled = self.0.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let bytes = recycled.unwrap_or_else(|| Box::new(Memory([0; LEN])));
-        Slab { bytes: Some(bytes), pool: self.clone() }
+        let mut memory = self.0.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = memory.returned.pop().unwrap_or_else(|| {
+            if memory.rest.is_empty() {
+                memory.rest = stretch(self.0.budget.saturating_mul(LEN).min(STRETCH));
+                (self.0.fresh)(&mut memory.rest);
+            }
+            memory.rest.split_to(LEN)
+        });
+        Slab { bytes, pool: self.clone() }
     }
 
-    /// Gives memory that nobody uses back to the system, keeping at most `keep` slabs.
-    pub fn trim(&self, keep: usize) {
-        self.0.free.lock().unwrap_or_else(PoisonError::into_inner).truncate(keep);
-    }
-
-    fn give(&self, bytes: Box<Memory>) {
+    fn give(&self, bytes: BytesMut) {
         self.0.used.fetch_sub(1, Relaxed);
-        let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
-        if free.len() < self.0.budget {
-            free.push(bytes);
-        }
+        let mut memory = self.0.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.returned.push(bytes);
     }
+}
+
+/// So many bytes of zeros that begin on a large page, or on a page if they are fewer than that.
+fn stretch(len: usize) -> BytesMut {
+    let align = if len < LARGE_PAGE { PAGE } else { LARGE_PAGE };
+    let mut memory = BytesMut::zeroed(len + align);
+    let before = memory.as_ptr().align_offset(align).min(align);
+    let mut aligned = memory.split_off(before);
+    aligned.truncate(len);
+    aligned
 }
 
 impl fmt::Debug for Pool {
@@ -84,19 +114,19 @@ impl fmt::Debug for Pool {
 
 /// 16 KiB with one writer. It goes back to its pool when dropped.
 pub struct Slab {
-    bytes: Option<Box<Memory>>,
+    bytes: BytesMut,
     pool: Pool,
 }
 
 impl Slab {
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
-        self.bytes.as_deref().map_or(&[], |memory| &memory.0)
+        &self.bytes
     }
 
     /// The bytes, to fill.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        self.bytes.as_deref_mut().map_or(&mut [], |memory| &mut memory.0)
+        &mut self.bytes
     }
 
     /// Ends writing: the first `len` bytes become immutable and can be shared.
@@ -108,9 +138,7 @@ impl Slab {
 
 impl Drop for Slab {
     fn drop(&mut self) {
-        if let Some(bytes) = self.bytes.take() {
-            self.pool.give(bytes);
-        }
+        self.pool.give(std::mem::take(&mut self.bytes));
     }
 }
 
@@ -156,5 +184,37 @@ mod tests {
         drop(b);
         assert_eq!((pool.in_use(), pool.peak()), (0, 1));
         assert_eq!(pool.take().bytes()[0], 7, "the warm slab comes first");
+    }
+    #[test]
+    fn slabs_are_each_their_own_and_all_of_one_stretch_which_is_shown_once_before_it_is_used() {
+        static SHOWN: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
+        let pool = Pool::told(STRETCH + 2 * LEN, |fresh| {
+            assert!(fresh.iter().all(|byte| *byte == 0));
+            SHOWN.lock().unwrap().push((fresh.as_ptr() as usize, fresh.len()));
+        });
+        assert!(SHOWN.lock().unwrap().is_empty(), "nothing before the first slab");
+        let mut slabs: Vec<Slab> = (0..pool.budget()).map(|_| pool.take()).collect();
+        for (number, slab) in slabs.iter_mut().enumerate() {
+            slab.bytes_mut().fill(number as u8);
+        }
+        for (number, slab) in slabs.iter().enumerate() {
+            assert_eq!((slab.bytes().len(), slab.bytes().as_ptr() as usize % PAGE), (LEN, 0));
+            assert!(slab.bytes().iter().all(|byte| *byte == number as u8));
+        }
+        drop(slabs);
+        let again: Vec<Slab> = (0..pool.budget()).map(|_| pool.take()).collect();
+        let shown = SHOWN.lock().unwrap();
+        assert_eq!(shown.iter().map(|(_, len)| *len).collect::<Vec<_>>(), [STRETCH, STRETCH], "and no more for others");
+        assert!(shown.iter().all(|(start, _)| start % LARGE_PAGE == 0));
+        let inside = |slab: &Slab| {
+            shown.iter().any(|(start, len)| (*start..start + len).contains(&(slab.bytes().as_ptr() as usize)))
+        };
+        assert!(again.iter().all(inside));
+    }
+
+    #[test]
+    fn a_pool_of_less_than_a_slab_has_one() {
+        let pool = Pool::new(1);
+        assert_eq!((pool.budget(), pool.take().bytes().len(), pool.take().bytes().len()), (1, LEN, LEN));
     }
 }

@@ -76,7 +76,7 @@ impl Engine {
             .and_then(|limit| Descriptors { limit, used, files: open_files, shards }.fit(&mut settings));
         let settings = Arc::new(settings);
         let mut secret = Secret::new(sys::entropy().map_err(|error| scarce("randomness", &error))?);
-        let pool = Pool::new(settings.memory);
+        let pool = Pool::told(settings.memory, Sys::new(options.sys).fresh_memory());
         let session = Session::new(settings.clone(), secret.fork(), pool.budget(), shards);
         let limits = outbox::Limits {
             records: settings.drain_records as usize,

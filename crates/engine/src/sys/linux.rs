@@ -23,6 +23,13 @@ pub(super) fn wait_ones_turn() {
     let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const plain) };
 }
 
+/// Memory that is copied and hashed soon is best on the processor's large pages (madvise(2), `MADV_HUGEPAGE`): the system
+/// gives them where it has some and where they are not forbidden, and small ones elsewhere.
+pub(super) fn prefer_large_pages(memory: &mut [u8]) {
+    // SAFETY: all of it is memory of ours, whose bytes the call leaves as they are.
+    let _ = unsafe { libc::madvise(memory.as_mut_ptr().cast(), memory.len(), libc::MADV_HUGEPAGE) };
+}
+
 pub(super) fn thread_cpu_us() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is a valid place for one timespec, and the call keeps no pointer to it.
@@ -69,6 +76,29 @@ mod tests {
         };
         assert_eq!(in_a_thread(bitlode_storage::SysMode::Native), libc::SCHED_BATCH);
         assert_eq!((in_a_thread(bitlode_storage::SysMode::Portable), policy()), (before, before));
+    }
+
+    #[test]
+    fn memory_for_blocks_asks_for_large_pages_where_there_are_any() {
+        // The flags of the mapping that holds an address (proc_pid_smaps(5)); `hg` is the advice that was taken.
+        let advised = |address: usize| {
+            let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+            let mut inside = false;
+            maps.lines().any(|line| {
+                let bounds = line.split(' ').next().and_then(|word| word.split_once('-'));
+                let bounds = bounds.map(|(low, high)| [low, high].map(|end| usize::from_str_radix(end, 16)));
+                if let Some([Ok(low), Ok(high)]) = bounds {
+                    inside = (low..high).contains(&address);
+                }
+                inside && line.starts_with("VmFlags:") && line.contains(" hg")
+            })
+        };
+        for mode in [bitlode_storage::SysMode::Native, bitlode_storage::SysMode::Portable] {
+            let pool = bitlode_base::Pool::told(64 << 20, crate::sys::Sys::new(mode).fresh_memory());
+            let system = std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists();
+            let wanted = mode == bitlode_storage::SysMode::Native && system;
+            assert_eq!(advised(pool.take().bytes().as_ptr() as usize), wanted, "{mode:?}");
+        }
     }
 
     #[test]

@@ -87,6 +87,15 @@ impl Sys {
         }
     }
 
+    /// What is told of memory that blocks will lie in, before it is used.
+    pub(crate) fn fresh_memory(self) -> fn(&mut [u8]) {
+        #[cfg(target_os = "linux")]
+        if self.native {
+            return linux::prefer_large_pages;
+        }
+        |_| ()
+    }
+
     /// CPU time of the calling thread, microseconds; 0 where the system does not tell.
     pub(crate) fn thread_cpu_us(self) -> u64 {
         #[cfg(target_os = "linux")]
