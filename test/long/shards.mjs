@@ -1,12 +1,13 @@
 // Eight torrents on two network threads against one torrent of the same size: the busier thread has at most 60 % of the
 // threads' CPU, and together the eight are at least as fast. --size MiB of all (2048), --rounds N (5), --folder DIR (a
-// disk; in memory, /dev/shm, it shows what the threads do without one that limits all). Memory is filled
-// before each transfer, each round begins with the other of the two, and the median of the rounds' ratios counts, beside
-// the medians of the rates.
-import { fork } from 'node:child_process'
+// disk; in memory, /dev/shm, it shows what the threads do without one that limits all). Memory is filled before each
+// transfer, the seed then reads its content from the disk (what is left of it from another time lies in the page cache in
+// pages of other sizes, which costs up to 16 ms/GB), each round begins with the other of the two, and the median of the
+// rounds' ratios counts, beside the medians of the rates.
+import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { fill } from '../../benches/measure.mjs'
@@ -27,6 +28,11 @@ async function seeder() {
     for (const torrent of torrents) await (await client.add(torrent, { path: content, mode: 'seed' })).ready()
     process.send({ address: client.address().addresses[0] })
   })
+}
+
+/** Puts a file out of the page cache. */
+function forget(path) {
+  execFileSync('dd', [`of=${path}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0', 'status=none'])
 }
 
 async function main() {
@@ -56,12 +62,14 @@ async function main() {
     for (let number = 0; number < eight; number += 1) many.push(await made(`${number}.bin`, bytes / eight, 2 + number))
 
     const download = async (torrents) => {
+      const files = torrents.map((torrent) => join(content, basename(torrent, '.torrent')))
+      for (const path of files) forget(path)
+      fill(holes)
       const child = fork(fileURLToPath(import.meta.url), ['seeder'])
       child.send({ torrents, content })
       const [{ address }] = await once(child, 'message')
       const into = join(base, 'into')
       mkdirSync(into)
-      fill(holes)
       const client = await Client.open({ listen: '127.0.0.1:0', shards })
       const begun = process.hrtime.bigint()
       const all = await Promise.all(torrents.map((torrent) => client.add(torrent, { path: into, peers: [address] })))
