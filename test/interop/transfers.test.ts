@@ -172,11 +172,13 @@ function expectShards({ child }: Running, shards: number): void {
 
 describe.skipIf(reason !== null)(`transfers ${reason ?? ''}`, () => {
   describe.each(clients.map((client) => [client.name, client] as const))('%s', (_name, foreign) => {
-    test.each(shapesFor(foreign))('seeds %s to us', (shape) =>
+    // What finds its peers by a tracker waits for half a minute more than it transfers, so its tests wait side by side.
+    const when = { concurrent: foreign.needsTracker }
+    test.each(shapesFor(foreign))('seeds %s to us', when, (shape) =>
       stage(shape, foreign.needsTracker, (cast) => fetch(cast, foreign, cast.content.torrent)),
     )
 
-    test.each(shapesFor(foreign))('leeches %s from us', (shape) =>
+    test.each(shapesFor(foreign))('leeches %s from us', when, (shape) =>
       stage(shape, foreign.needsTracker, (cast) => serve(cast, foreign)),
     )
   })
