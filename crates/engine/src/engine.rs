@@ -70,13 +70,14 @@ impl Engine {
         let shards = options.shards.unwrap_or(default).clamp(1, SHARDS_MOST);
 
         let open_files = open_files_limit(options.sys).min(settings.max_open_files as usize);
-        let used = Sys::new(options.sys).descriptors_in_use();
+        let sys = Sys::new(options.sys);
+        let used = sys.descriptors_in_use();
         let lowered = descriptor_limit(options.sys)
             .filter(|_| options.network)
             .and_then(|limit| Descriptors { limit, used, files: open_files, shards }.fit(&mut settings));
         let settings = Arc::new(settings);
         let mut secret = Secret::new(sys::entropy().map_err(|error| scarce("randomness", &error))?);
-        let pool = Pool::told(settings.memory, Sys::new(options.sys).fresh_memory());
+        let pool = Pool::told(settings.memory, sys.fresh_memory());
         let session = Session::new(settings.clone(), secret.fork(), pool.budget(), shards);
         let limits = outbox::Limits {
             records: settings.drain_records as usize,
@@ -84,7 +85,6 @@ impl Engine {
             facts: settings.log_facts as usize,
         };
         let outbox = Arc::new(Outbox::new(limits, bell));
-        let sys = Sys::new(options.sys);
         let (threads, disk_threads) = (Arc::new(Threads::new(sys)), Arc::new(Threads::new(sys)));
         let hears = outbox.clone();
         let panicked = move |why| hears.poison(format!("a disk thread panicked: {why}"));
@@ -433,18 +433,43 @@ mod tests {
     use super::*;
     use crate::workers::Pace;
 
-    fn engine() -> (Engine, std::sync::mpsc::Receiver<()>) {
+    fn engine(sys: SysMode) -> (Engine, std::sync::mpsc::Receiver<()>) {
         let (ring, bell) = channel();
         let settings = Settings { listen_patience: Duration::from_secs(600), ..Settings::default() };
-        let options = Options { settings, shards: Some(2), network: true, client: String::new(), sys: SysMode::Native };
+        let options = Options { settings, shards: Some(2), network: true, client: String::new(), sys };
         // Nobody may listen any more.
         let ring = move || ring.send(()).unwrap_or_default();
         (Engine::open(options, Arc::new(ring)).unwrap(), bell)
     }
 
+    #[test]
+    fn blocks_lie_in_memory_for_which_large_pages_were_asked_unless_all_is_done_the_portable_way() {
+        // The flags of the mapping that holds an address (proc_pid_smaps(5)); `hg` is the advice that was taken.
+        // Systems without these files offer no such pages.
+        let advised = |address: usize| {
+            let maps = std::fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+            let mut inside = false;
+            maps.lines().any(|line| {
+                let bounds = line.split(' ').next().and_then(|word| word.split_once('-'));
+                let bounds = bounds.map(|(low, high)| [low, high].map(|end| usize::from_str_radix(end, 16)));
+                if let Some([Ok(low), Ok(high)]) = bounds {
+                    inside = (low..high).contains(&address);
+                }
+                inside && line.starts_with("VmFlags:") && line.contains(" hg")
+            })
+        };
+        let offered = std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists();
+        for (mode, wanted) in [(SysMode::Native, offered), (SysMode::Portable, false)] {
+            let (engine, _bell) = engine(mode);
+            let slab = engine.shared.pool.take();
+            assert_eq!(advised(slab.bytes().as_ptr() as usize), wanted, "{mode:?}");
+            assert!(engine.shutdown(Duration::from_secs(60)));
+        }
+    }
+
     /// A command that is not answered for long, and what came of the engine after `bug`.
     fn after(bug: impl FnOnce(&Engine)) {
-        let (engine, bell) = engine();
+        let (engine, bell) = engine(SysMode::Native);
         // An address of the documentation's: nobody has it, so this waits for a network.
         let addrs = vec!["192.0.2.1:0".parse().unwrap()];
         let request = engine.command(Command::Listen { addrs }).unwrap();

@@ -79,29 +79,6 @@ mod tests {
     }
 
     #[test]
-    fn memory_for_blocks_asks_for_large_pages_where_there_are_any() {
-        // The flags of the mapping that holds an address (proc_pid_smaps(5)); `hg` is the advice that was taken.
-        let advised = |address: usize| {
-            let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
-            let mut inside = false;
-            maps.lines().any(|line| {
-                let bounds = line.split(' ').next().and_then(|word| word.split_once('-'));
-                let bounds = bounds.map(|(low, high)| [low, high].map(|end| usize::from_str_radix(end, 16)));
-                if let Some([Ok(low), Ok(high)]) = bounds {
-                    inside = (low..high).contains(&address);
-                }
-                inside && line.starts_with("VmFlags:") && line.contains(" hg")
-            })
-        };
-        for mode in [bitlode_storage::SysMode::Native, bitlode_storage::SysMode::Portable] {
-            let pool = bitlode_base::Pool::told(64 << 20, crate::sys::Sys::new(mode).fresh_memory());
-            let system = std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists();
-            let wanted = mode == bitlode_storage::SysMode::Native && system;
-            assert_eq!(advised(pool.take().bytes().as_ptr() as usize), wanted, "{mode:?}");
-        }
-    }
-
-    #[test]
     fn row_94_bytes_that_nobody_acknowledges_end_the_connection_in_time() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
